@@ -1,0 +1,91 @@
+"""The `@fault` protocol: yield the undo, then break it, then prove that it broke."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, ParamSpec
+
+from gameday.errors import FaultError
+from gameday.faults.undolog import UndoLog
+
+logger = logging.getLogger("chaostoolkit")
+current_step: ContextVar[str] = ContextVar("current_step", default="")
+
+P = ParamSpec("P")
+
+
+class Undo:
+    """How to put back what a fault is about to break: a module-level function and plain arguments.
+
+    `verify` is a module-level function that takes the same arguments and returns True once the state
+    is as it was. Both must be idempotent: an undo may be played twice.
+    """
+
+    def __init__(
+        self, func: Callable[..., Any], /, *, verify: Callable[..., bool] | None = None, **arguments: Any
+    ) -> None:
+        self.func = func
+        self.verify = verify
+        self.arguments = arguments
+
+    def as_call(self) -> dict[str, Any]:
+        """The undo as data, replayable from the log alone."""
+        return {
+            "module": self.func.__module__,
+            "func": self.func.__qualname__,
+            "verify": self.verify.__qualname__ if self.verify else None,
+            "arguments": self.arguments,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """Whether a fault did what it says, and how that is known."""
+
+    landed: bool
+    proof: str
+
+
+def landed(has_landed: bool, proof: str) -> Landed:
+    """What a fault returns: whether it landed and the evidence that says so."""
+    return Landed(has_landed, proof)
+
+
+def fault(body: Callable[P, Generator[Undo, None, Landed]]) -> Callable[P, dict[str, Any]]:
+    """Turn a generator that yields its undo, acts and returns `landed(…)` into a Chaos Toolkit action.
+
+    The undo is on disk before the body goes on past its `yield`. A body that raises after the yield
+    still owes its undo. The action's output is `{"fault", "landed", "proof"}`.
+    """
+
+    @functools.wraps(body)
+    def action(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        log = UndoLog.of_this_run()
+        owed: list[str] = []
+        steps = body(*args, **kwargs)
+        try:
+            while True:
+                owed += _record(log, body.__name__, next(steps))
+        except StopIteration as end:
+            result = end.value
+        if not isinstance(result, Landed):
+            raise FaultError(f"fault '{body.__name__}' ended without saying whether it landed")
+        if log is not None and result.landed:
+            for identity in owed:
+                log.note(identity, "landed", result.proof)
+        return {"fault": body.__name__, "landed": result.landed, "proof": result.proof}
+
+    # functools.wraps copies the generator's annotation; the action returns a dictionary
+    action.__annotations__ = {**body.__annotations__, "return": dict[str, Any]}
+    return action
+
+
+def _record(log: UndoLog | None, fault_name: str, undo: Undo) -> list[str]:
+    if log is None:
+        logger.warning("Outside `gameday run` nothing remembers how to undo '%s'", fault_name)
+        return []
+    return [log.owe(current_step.get(), fault_name, undo.as_call())]

@@ -1,0 +1,77 @@
+"""Durations, rates and shares as people write them: `250ms`, `50/s`, `99.9%`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+
+SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
+DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
+
+
+def duration_s(text: object) -> float:
+    """Seconds of a duration such as `250ms`, `30s`, `1h30m`.
+
+    Raises ValueError when the text is not a duration; a bare number has no unit and is refused.
+    """
+    if text == 0 and not isinstance(text, bool):
+        return 0.0
+    if not isinstance(text, str) or not DURATION.fullmatch(text.strip()):
+        raise ValueError(f"{shown(text)} is not a duration; write for example 250ms, 30s, 5m or 1h30m")
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    return float(sum((Decimal(number) * SECONDS[unit] for number, unit in parts), Decimal(0)))
+
+
+def rate_per_s(text: object) -> float:
+    """Events per second of a rate such as `50/s` or `30/m`. Raises ValueError when the text is not one."""
+    match = RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or Decimal(match[1]) == 0:
+        raise ValueError(f"{shown(text)} is not a rate; write for example 50/s or 30/m")
+    return float(Decimal(match[1]) / SECONDS[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of good samples, kept exactly: 99.9 % is 999/1000, so no comparison ever rounds."""
+
+    fraction: Fraction
+
+    @classmethod
+    def parse(cls, text: object) -> Share:
+        """Read `99.9%`. Raises ValueError when the text is not a percentage of 0 to 100."""
+        try:
+            percent = Decimal(text.strip().removesuffix("%")) if isinstance(text, str) and "%" in text else None
+        except InvalidOperation:
+            percent = None
+        if percent is None or not 0 <= percent <= 100:
+            raise ValueError(f"{shown(text)} is not a share; write a percentage such as 99.9%")
+        return cls(Fraction(percent) / 100)
+
+    def __float__(self) -> float:
+        return float(self.fraction)
+
+    def __str__(self) -> str:
+        return f"{float(self.fraction * 100):.10g}%"
+
+
+def shown(value: object) -> str:
+    """A value as it stands in an error message."""
+    return f"'{value}'" if isinstance(value, str) else repr(value)
+
+
+def spoken(seconds: float) -> str:
+    """A duration for people: `850 ms`, `2.31 s`, `1 min 30 s`, `2 h 5 min`."""
+    if seconds < 0:
+        return f"−{spoken(-seconds)}"
+    if 0 < seconds < 0.9995:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
