@@ -43,7 +43,9 @@ class Share:
     def parse(cls, text: object) -> Share:
         """Read `99.9%`. Raises ValueError when the text is not a percentage of 0 to 100."""
         try:
-            percent = Decimal(text.strip().removesuffix("%")) if isinstance(text, str) and "%" in text else None
+            percent = (
+                Decimal(text.strip().removesuffix("%")) if isinstance(text, str) and "%" in text else None
+            )
         except InvalidOperation:
             percent = None
         if percent is None or not 0 <= percent <= 100:

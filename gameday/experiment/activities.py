@@ -1,0 +1,105 @@
+"""What gameday reads in the activities: role, runbook, undo, and the arguments of its own faults."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gameday.experiment.model import ROLES
+from gameday.experiment.positions import Path
+from gameday.experiment.spelling import did_you_mean, nearest
+
+ADDED_KEYS = ("role", "runbook", "undo")
+CHAOS_TOOLKIT_KEYS = (
+    "type name provider tolerance pauses background timeout configuration secrets controls ref dry "
+    "contributions description".split()
+)
+LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something wrong in an activity: the path of the key or value, and what is wrong."""
+
+    path: Path
+    message: str
+    on_key: bool = False
+
+
+def walk(document: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every activity of the experiment with its path."""
+    for path in LISTS:
+        block: Any = document
+        for part in path:
+            block = block.get(part) if isinstance(block, dict) else None
+        for index, activity in enumerate(block if isinstance(block, list) else ()):
+            if isinstance(activity, dict):
+                yield (*path, index), activity
+
+
+def with_role(document: dict[str, Any], *roles: str) -> list[dict[str, Any]]:
+    """The activities of the method and the rollbacks that have one of these roles, in order."""
+    return [activity for _, activity in walk(document) if activity.get("role") in roles]
+
+
+def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
+    """What is wrong with gameday's keys in the activities, and with calls of gameday's own functions."""
+    for path, activity in walk(document):
+        yield from _keys(path, activity)
+        undo = activity.get("undo")
+        if undo is not None:
+            if not isinstance(undo, dict) or "provider" not in undo:
+                yield Trouble((*path, "undo"), "undo is an activity; write for example undo: {provider: …}")
+            else:
+                yield from _provider((*path, "undo"), undo)
+        yield from _provider(path, activity)
+
+
+def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
+    for key in map(str, activity):
+        if key not in CHAOS_TOOLKIT_KEYS and key not in ADDED_KEYS and (near := nearest(key, ADDED_KEYS)):
+            yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
+    role = activity.get("role")
+    if role is not None and role not in ROLES:
+        meant = did_you_mean(str(role), ROLES, f"write one of {', '.join(ROLES)}")
+        yield Trouble((*path, "role"), f"unknown role '{role}'{meant}")
+
+
+def _provider(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
+    """A call of one of gameday's own functions can be checked before anything runs."""
+    provider = activity.get("provider")
+    module_name = provider.get("module") if isinstance(provider, dict) else None
+    if not isinstance(module_name, str) or not module_name.startswith("gameday."):
+        return
+    path = (*path, "provider")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError:
+        yield Trouble((*path, "module"), f"there is no module '{module_name}'")
+        return
+    offered = getattr(module, "__all__", [])
+    name = str(provider.get("func"))
+    if name not in offered:
+        word = "fault" if ".faults." in module_name else "function"
+        meant = did_you_mean(name, offered, f"{module_name} offers {', '.join(offered)}")
+        yield Trouble((*path, "func"), f"unknown {word} '{name}'{meant}")
+        return
+    yield from _arguments(
+        path, name, inspect.signature(getattr(module, name)), provider.get("arguments") or {}
+    )
+
+
+def _arguments(path: Path, func: str, signature: inspect.Signature, given: Any) -> Iterator[Trouble]:
+    if not isinstance(given, dict):
+        return
+    known = [name for name in signature.parameters if name not in ("configuration", "secrets")]
+    for name in map(str, given):
+        if name not in known:
+            meant = did_you_mean(name, known, f"it takes {', '.join(known)}")
+            yield Trouble((*path, "arguments", name), f"'{func}' takes no '{name}'{meant}", on_key=True)
+    for name in known:
+        if signature.parameters[name].default is inspect.Parameter.empty and name not in given:
+            yield Trouble((*path, "arguments"), f"'{func}' needs the argument '{name}'")

@@ -1,0 +1,255 @@
+"""Read an experiment file, check all of it, and say everything that is wrong in one go."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gameday.errors import InvalidInput, Problem
+from gameday.experiment import activities, positions
+from gameday.experiment.model import Blocks
+from gameday.experiment.positions import Positions
+from gameday.experiment.spelling import did_you_mean, nearest
+
+# what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
+CHAOS_TOOLKIT_KEYS = (
+    "version title description tags contributions secrets configuration extensions controls "
+    "steady-state-hypothesis method rollbacks runtime dry"
+).split()
+BLOCK_KEYS = tuple(Blocks.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment that has been read and checked.
+
+    `document` is the whole file for chaoslib; `blocks` are gameday's own, with `${variables}` filled in.
+    `variables` are the `--var` values by name. `warnings` are worth reading and stop nothing.
+    """
+
+    path: Path
+    text: str
+    document: dict[str, Any]
+    blocks: Blocks
+    variables: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file's text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """The experiment's title."""
+        return str(self.document.get("title", ""))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file is a Chaos Toolkit experiment without anything of gameday's to observe."""
+        return not (self.blocks.slis or self.blocks.load or self.blocks.ledger or self.blocks.objectives)
+
+
+def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
+    """Read and check an experiment. Raises InvalidInput with every problem found; touches nothing."""
+    variables = variables or {}
+    text = _read(path)
+    document, places = positions.parse(str(path), text)
+    check = _Check(path, places)
+    if not isinstance(document, dict):
+        check.at_value((), "an experiment is a mapping; begin with title:, description: and method:")
+        raise InvalidInput(check.problems)
+    check.shape(document)
+    resolved = check.substitute(document, variables)
+    blocks = check.blocks(resolved)
+    for trouble in activities.troubles(document):
+        (check.at_key if trouble.on_key else check.at_value)(trouble.path, trouble.message)
+    if blocks is not None:
+        check.locustfile(blocks)
+        check.inline_passwords(document)
+    if check.problems or blocks is None:
+        raise InvalidInput(check.problems)
+    return Experiment(path, text, document, blocks, variables, tuple(check.warnings))
+
+
+def _read(path: Path) -> str:
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        raise InvalidInput([Problem(str(path), 0, 0, "an experiment's file ends in .yaml, .yml or .json")])
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = nearest(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else None
+        hint = f"; did you mean {path.with_name(near)}?" if near else ""
+        raise InvalidInput([Problem(str(path), 0, 0, f"there is no such file{hint}")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput([Problem(str(path), 0, 0, f"cannot be read: {error}")]) from None
+
+
+class _Check:
+    """Collects the problems of one file with their places."""
+
+    def __init__(self, path: Path, places: Positions) -> None:
+        self.path = path
+        self.places = places
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def at_key(self, path: positions.Path, message: str) -> None:
+        self.problems.append(Problem(str(self.path), *self.places.of_key(path), message))
+
+    def at_value(self, path: positions.Path, message: str) -> None:
+        self.problems.append(Problem(str(self.path), *self.places.of_value(path), message))
+
+    def shape(self, document: dict[str, Any]) -> None:
+        """What Chaos Toolkit needs, keys that are nearly gameday's, and keys written twice."""
+        for key in ("title", "description"):
+            if not document.get(key):
+                self.at_value((), f"an experiment needs a {key}")
+        if not isinstance(document.get("method"), list):
+            self.at_value(
+                ("method",), "an experiment needs a method: a list of activities, which may be empty"
+            )
+        for key in map(str, document):
+            if key in CHAOS_TOOLKIT_KEYS or key in BLOCK_KEYS:
+                continue
+            if near := nearest(key, BLOCK_KEYS):
+                self.at_key((key,), f"unknown key '{key}'; did you mean '{near}'?")
+            elif near := nearest(key, CHAOS_TOOLKIT_KEYS):
+                place = self.places.of_key((key,))
+                self.warnings.append(
+                    Problem(str(self.path), *place, f"Chaos Toolkit ignores '{key}'; did you mean '{near}'?")
+                )
+        for path in self.places.repeated:
+            if path[0] in BLOCK_KEYS:
+                self.at_key(path, f"'{path[-1]}' is written twice; the first one would be lost")
+
+    def substitute(self, document: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """gameday's blocks with `${name}` filled in from the configuration, the secrets and `--var`."""
+        mine = {key: document[key] for key in BLOCK_KEYS if document.get(key) is not None}
+        if "${" not in str(mine):
+            return mine
+        from chaoslib import substitute
+        from chaoslib.configuration import load_configuration
+        from chaoslib.exceptions import ChaosException
+        from chaoslib.secret import load_secrets
+
+        try:
+            configuration = load_configuration(document.get("configuration") or {}, dict(variables))
+            secrets = load_secrets(document.get("secrets") or {}, configuration)
+        except ChaosException as error:
+            self.at_key(("configuration",), f"{error}; set it, or give the value with --var")
+            return {}
+        known = {name: value for name, value in configuration.items() if not isinstance(value, dict)}
+        resolved: dict[str, Any] = substitute(mine, known, secrets)
+        for path, leftover in _leftovers(resolved):
+            self.at_value(path, self._unknown_variable(leftover, configuration))
+        return resolved
+
+    def _unknown_variable(self, name: str, configuration: dict[str, Any]) -> str:
+        if name in configuration:
+            return f"${{{name}}} comes from a probe and is not known before the run; gameday's blocks need a fixed value"
+        return f"unknown variable '{name}'" + did_you_mean(name, list(configuration), "give it with --var")
+
+    def blocks(self, resolved: dict[str, Any]) -> Blocks | None:
+        """The blocks as types, or None with the problems recorded."""
+        try:
+            blocks = Blocks.model_validate(resolved)
+        except ValidationError as invalid:
+            for error in invalid.errors():
+                self._report(error)
+            return None
+        names = [sli.name for sli in blocks.slis]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self.at_value(("slis", index, "name"), f"two SLIs are named '{name}'")
+        for index, sli in enumerate(blocks.slis):
+            if sli.source in ("load", "ledger") and getattr(blocks, sli.source) is None:
+                self.at_value(
+                    ("slis", index, "source"),
+                    f"source: {sli.source} needs a block {sli.source}: in this file",
+                )
+        return blocks
+
+    def _report(self, error: ErrorDetails) -> None:
+        path = tuple(error["loc"])
+        parent = ".".join(str(part) for part in path[:-1] if not isinstance(part, int)) or "experiment"
+        if any(leftover in str(error.get("input")) for leftover in ("${",)):
+            return  # the unknown variable is reported already
+        if error["type"] == "extra_forbidden":
+            key = str(path[-1])
+            self.at_key(path, f"unknown key '{key}' in {parent}" + did_you_mean(key, _keys_beside(path)))
+        elif error["type"] == "missing":
+            self.at_key(path[:-1], f"{parent} needs the key '{path[-1]}'")
+        elif error["type"] == "literal_error":
+            choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
+            word = str(error["input"])
+            self.at_value(
+                path, f"unknown {path[-1]} '{word}'" + did_you_mean(word, choices, _one_of(choices))
+            )
+        elif error["type"] == "value_error":
+            self.at_value(path, f"{'.'.join(map(str, path))}: {error['ctx']['error']}")
+        else:
+            message = error["msg"][0].lower() + error["msg"][1:]
+            self.at_value(path, f"{'.'.join(map(str, path))}: {message}, not {error['input']!r}")
+
+    def locustfile(self, blocks: Blocks) -> None:
+        """The locustfile is there and is Python."""
+        if blocks.load is None:
+            return
+        path = self.path.parent / blocks.load.locustfile
+        try:
+            ast.parse(path.read_text(encoding="utf-8"), str(path))
+        except FileNotFoundError:
+            self.at_value(
+                ("load", "locustfile"), f"there is no locustfile {path}; the path is relative to this file"
+            )
+        except (OSError, UnicodeDecodeError) as error:
+            self.at_value(("load", "locustfile"), f"the locustfile {path} cannot be read: {error}")
+        except SyntaxError as error:
+            self.at_value(("load", "locustfile"), f"{path}:{error.lineno}:{error.offset}: {error.msg}")
+
+    def inline_passwords(self, document: dict[str, Any]) -> None:
+        """A password in the file would go into the evidence pack with it."""
+        for key in BLOCK_KEYS:
+            for path, text in _strings(document.get(key), (key,)):
+                if re.search(r"://[^/@\s:]*:[^/@\s$]+@|\bpassword\s*=\s*[^\s$]", text):
+                    self.at_value(
+                        path,
+                        "a password in the file would be copied into the evidence; take it from secrets: or the environment",
+                    )
+
+
+def _one_of(choices: list[str]) -> str:
+    return f"write one of {', '.join(choices)}"
+
+
+def _leftovers(value: Any) -> Iterator[tuple[positions.Path, str]]:
+    for path, text in _strings(value, ()):
+        for name in re.findall(r"\$\{(\w+)\}", text):
+            yield path, name
+
+
+def _strings(value: Any, path: positions.Path) -> Iterator[tuple[positions.Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*path, index))
+
+
+def _keys_beside(path: positions.Path) -> list[str]:
+    """The keys that could stand where an unknown one does, from the model of its block."""
+    from gameday.experiment.schema import keys_at
+
+    return keys_at(path[:-1])

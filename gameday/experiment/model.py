@@ -1,0 +1,284 @@
+"""What gameday adds to a Chaos Toolkit experiment, as types. The JSON Schema is made from these.
+
+Keys are written with hyphens (`spawn-rate`); durations are seconds once read, rates are per second.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+
+from gameday.units import Share, duration_s, rate_per_s, shown
+
+FAULT, FAILOVER, FAILBACK = "fault", "failover", "failback"
+ROLES = (FAULT, FAILOVER, FAILBACK)
+GOOD_LATENCY = re.compile(r"latency\s*(<=|<)\s*(\S+)")
+
+
+def _text_schema(pattern: str, *examples: str) -> WithJsonSchema:
+    # `${name}` stands for a value from the configuration, so an editor must accept it too
+    return WithJsonSchema(
+        {"type": "string", "pattern": rf"^(?:{pattern}|.*\$\{{.+\}}.*)$", "examples": list(examples)}
+    )
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(duration_s),
+    _text_schema(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", "250ms", "30s", "1h30m"),
+]
+Rate = Annotated[float, BeforeValidator(rate_per_s), _text_schema(r"\d+(?:\.\d+)?/[smh]", "50/s")]
+
+
+class Block(BaseModel):
+    """A block of the file: unknown keys are errors, keys are hyphenated."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+        arbitrary_types_allowed=True,
+    )
+
+
+def _objective(value: object) -> Share:
+    try:
+        return Share.parse(value)
+    except ValueError:
+        raise ValueError(
+            f"{shown(value)} is not an objective; write a share of good samples such as 99.9%"
+        ) from None
+
+
+Objective = Annotated[
+    Share,
+    BeforeValidator(lambda value: value if isinstance(value, Share) else _objective(value)),
+    PlainSerializer(str),
+    _text_schema(r"\d+(?:\.\d+)?%", "99.9%"),
+]
+
+
+def _good(value: object) -> float:
+    match = GOOD_LATENCY.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{shown(value)} does not say what is good; write for example latency < 300ms")
+    return duration_s(match[2])
+
+
+Good = Annotated[float, BeforeValidator(_good), _text_schema(r"latency\s*<=?\s*\S+", "latency < 300ms")]
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"{shown(value)} is not a web address; write for example https://orders.example/health"
+        )
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError(f"{shown(value)} is not a host and port; write for example db.example:5432")
+    return value
+
+
+class Service(Block):
+    """The service under test."""
+
+    name: str = Field(min_length=1, description="The service's name, as in your catalogue.")
+    tier: int | None = Field(None, ge=0, le=9, description="Its tier; 0 is the most critical.")
+    owner: str | None = Field(None, description="The team that answers for it.")
+
+
+class Objectives(Block):
+    """What the drill must show."""
+
+    rto: Duration | None = Field(None, description="Longest time without service.")
+    rpo: Duration | None = Field(None, description="Longest span of acknowledged writes that may be lost.")
+    rto_from: Literal["impact", "inject", "declare"] = Field(
+        "impact",
+        description="What starts the RTO clock: the first bad request, the fault, or the declaration.",
+    )
+    sustain: Duration = Field(
+        10.0, description="How long the objective must hold before service counts as back."
+    )
+    deadline: Duration | None = Field(
+        None, description="How long to wait for recovery. Default: 3 × rto, or 5m."
+    )
+    baseline: Duration = Field(5.0, description="How long to watch the steady state before the method.")
+    after_check: Duration = Field(5.0, description="How long to watch after everything is put back.")
+
+    @property
+    def recovery_deadline_s(self) -> float:
+        """Seconds to wait for recovery after the method."""
+        if self.deadline is not None:
+            return self.deadline
+        return max(3 * self.rto, self.sustain) if self.rto else 300.0
+
+
+class Probe(Block):
+    """One open-loop probe, by exactly one of `http`, `tcp` or `sql`."""
+
+    http: HttpUrl | None = Field(None, description="A web address to GET.")
+    tcp: Annotated[str, AfterValidator(_host_and_port)] | None = Field(
+        None, description="host:port to connect to."
+    )
+    sql: str | None = Field(None, description="A PostgreSQL DSN to connect to.")
+    query: str = Field("SELECT 1", description="What `sql` runs.")
+    every: Duration = Field(0.02, ge=0.001, description="The period; each probe is sent on schedule.")
+    timeout: Duration = Field(1.0, gt=0, description="When a probe without an answer has failed.")
+    connections: Literal["fresh", "reuse"] = Field(
+        "fresh", description="A new connection a probe, or kept ones; a kept dead one can hide a recovery."
+    )
+    expect: int | None = Field(
+        None, ge=100, le=599, description="The only good status. Default: any below 400."
+    )
+    headers: dict[str, str] = Field(default_factory=dict, description="Headers of an `http` probe.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Probe:
+        _exactly_one(self, "http", "tcp", "sql")
+        return self
+
+
+class Sli(Block):
+    """What a customer sees, as good and bad samples with an objective."""
+
+    name: str = Field(min_length=1)
+    source: Literal["load", "probe", "ledger"] = Field(description="Who makes the samples.")
+    match: str | None = Field(None, description="Only this request of the load, such as `POST /orders`.")
+    good: Good | None = Field(None, description="What else a good sample needs, such as `latency < 300ms`.")
+    objective: Objective = Field(description="The share of good samples in each window.")
+    window: Duration = Field(5.0, gt=0, description="The trailing window in which the objective must hold.")
+    probe: Probe | None = Field(None, description="What to probe, for `source: probe`.")
+
+    @model_validator(mode="after")
+    def _probe_with_source(self) -> Sli:
+        if self.source == "probe" and self.probe is None:
+            raise ValueError(
+                "source: probe needs a probe; write for example probe: {http: https://…, every: 20ms}"
+            )
+        if self.source != "probe" and self.probe is not None:
+            raise ValueError(f"a probe needs source: probe, not source: {self.source}")
+        if self.match is not None and self.source != "load":
+            raise ValueError("match chooses among the requests of source: load")
+        return self
+
+    @property
+    def recorder(self) -> str:
+        """The name of the recorder's files."""
+        return f"probe-{slug(self.name)}" if self.source == "probe" else self.source
+
+
+class Workers(Block):
+    """Locust workers on other hosts, which join gameday's master."""
+
+    expect: int = Field(ge=1, description="How many workers to wait for.")
+    bind: Annotated[str, AfterValidator(_host_and_port)] = Field(
+        "127.0.0.1:5557", description="Where the master listens for them."
+    )
+    within: Duration = Field(60.0, description="How long to wait for them.")
+
+
+class Load(Block):
+    """The load, made by Locust from an unchanged locustfile."""
+
+    locustfile: str = Field(min_length=1, description="Path, relative to the experiment file.")
+    host: HttpUrl = Field(description="The base address of the service.")
+    users: int = Field(1, ge=1)
+    spawn_rate: float = Field(1.0, gt=0, description="Users started per second.")
+    warm_up: Duration = Field(0.0, description="How long to run before the baseline is watched.")
+    processes: int = Field(1, ge=1, le=256, description="Local Locust processes.")
+    workers: Workers | None = Field(None, description="Locust workers on other hosts.")
+    user_classes: list[str] = Field(
+        default_factory=list, description="Which users of the locustfile; all by default."
+    )
+
+    @model_validator(mode="after")
+    def _local_or_remote(self) -> Load:
+        if self.workers is not None and self.processes > 1:
+            raise ValueError("processes are local, workers are remote: write one of them")
+        return self
+
+
+class HttpLedger(Block):
+    """A ledger over HTTP: a POST that writes and a GET that reads one write back."""
+
+    url: HttpUrl = Field(description="Where to POST.")
+    body: dict[str, Any] = Field(
+        default_factory=lambda: {"id": "{key}", "payload": "{payload}"},
+        description="The JSON to POST; {key} and {payload} are filled in.",
+    )
+    get: str | None = Field(None, description="Where to read a write back; default `<url>/{key}`.")
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+HttpStore = Annotated[
+    HttpLedger,
+    BeforeValidator(
+        lambda value: {"url": value} if isinstance(value, str) else value,
+        json_schema_input_type=str | HttpLedger,
+    ),
+]
+
+
+class Ledger(Block):
+    """Writes that the system acknowledges, made on schedule and read back afterwards; exactly one store."""
+
+    http: HttpStore | None = Field(None, description="A web address to POST to, or url, body, get.")
+    postgresql: str | None = Field(
+        None, description="A PostgreSQL DSN; writes go to the table `gameday_ledger`."
+    )
+    redis: str | None = Field(None, description="A Redis URL; writes are keys under `gameday:`.")
+    store: str | None = Field(None, description="The name of a store that a plug-in offers (gameday.stores).")
+    options: dict[str, Any] = Field(default_factory=dict, description="What the plug-in's store takes.")
+    rate: Rate = Field(50.0, le=2000, description="Writes per second, on schedule.")
+    timeout: Duration = Field(2.0, gt=0, description="When a write without an answer is unknown.")
+
+    @model_validator(mode="after")
+    def _one_store(self) -> Ledger:
+        _exactly_one(self, "http", "postgresql", "redis", "store")
+        return self
+
+
+class Blocks(BaseModel):
+    """Every block that gameday adds at the top level. Other keys belong to Chaos Toolkit."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    service: Service | None = None
+    objectives: Objectives | None = None
+    slis: list[Sli] = Field(default_factory=list)
+    load: Load | None = None
+    ledger: Ledger | None = None
+
+
+def slug(text: str) -> str:
+    """A name as a file name: `Order latency!` is `order-latency`."""
+    return re.sub(r"[^a-z0-9]+", "-", PurePath(text).as_posix().lower()).strip("-") or "x"
+
+
+def _exactly_one(block: Block, *names: str) -> None:
+    given = [name for name in names if getattr(block, name) is not None]
+    if len(given) != 1:
+        choices = ", ".join(names[:-1]) + f" or {names[-1]}"
+        raise ValueError(
+            f"write exactly one of {choices}" + (f", not {' and '.join(given)}" if given else "")
+        )

@@ -1,0 +1,1 @@
+"""Measuring: pure functions from recorded samples to figures. Nothing here reads a clock or a socket."""

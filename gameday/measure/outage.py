@@ -1,0 +1,250 @@
+"""Outages: where an SLI missed its objective, each with bounds that hold the truth.
+
+The definitions, with pictures, are in docs/measurement.md. Times are nanoseconds on the run clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from gameday.clock import NS_PER_S
+from gameday.measure.samples import Times
+from gameday.measure.sli import Judged, balance, window_starts
+
+# how likely a partial outage may hide behind good samples at each of its ends
+HIDDEN = 0.001
+# fewer bad samples than this cannot tell a whole outage from a partial one
+FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A moment known to lie in [low, high]."""
+
+    low_ns: int
+    high_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """One outage of one SLI.
+
+    impact_ns: the scheduled send of the first bad sample. recovered_ns: the completion of the first good
+    one from which the objective held; None while it has not. `began` and `ended` hold the true moments.
+    `bad` of `total` samples in it were bad.
+    """
+
+    impact_ns: int
+    recovered_ns: int | None
+    began: Span
+    ended: Span | None
+    bad: int
+    total: int
+
+    @property
+    def seconds(self) -> float | None:
+        """From the send of the first bad request to the completion of the first good one."""
+        return None if self.recovered_ns is None else (self.recovered_ns - self.impact_ns) / NS_PER_S
+
+    @property
+    def low_s(self) -> float | None:
+        """The shortest that the outage can have been."""
+        return None if self.ended is None else max(0, self.ended.low_ns - self.began.high_ns) / NS_PER_S
+
+    @property
+    def high_s(self) -> float | None:
+        """The longest that the outage can have been."""
+        return None if self.ended is None else (self.ended.high_ns - self.began.low_ns) / NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How outages are found.
+
+    objective: the share of good samples each trailing window of `window_ns` must reach. sustain_ns: how
+    long it must hold again. longest_good_ns: `L`, the longest good latency of the baseline; the one
+    assumption is that a live service answers within it. period_ns: the probe's period, None for a closed
+    loop, whose widest gap is taken instead.
+    """
+
+    objective: Fraction
+    window_ns: int
+    sustain_ns: int
+    longest_good_ns: int
+    period_ns: int | None = None
+
+
+def find_outages(judged: Judged, rules: Rules) -> list[Outage]:
+    """Every outage in the samples, in order; linear in the number of samples."""
+    return [_outage(judged, rules, first, back) for first, back in _stretches(judged, rules)]
+
+
+def _stretches(judged: Judged, rules: Rules) -> Iterator[tuple[int, int | None]]:
+    """Index pairs (first bad sample, first good sample of the recovery, None if none is sustained)."""
+    times = judged.scheduled_ns
+    sums = balance(judged.good, rules.objective)
+    starts = window_starts(times, rules.window_ns)
+    misses = np.flatnonzero(sums[1:] < sums[starts])
+    bad = np.flatnonzero(~judged.good)
+    floor = 0
+    while True:
+        miss = _first_miss(sums, starts, misses, floor)
+        if miss is None:
+            return
+        first = int(bad[np.searchsorted(bad, max(int(starts[miss]), floor))])
+        last_bad = int(bad[np.searchsorted(bad, miss, side="right") - 1])
+        back = _recovery(judged, rules, sums, misses, bad, last_bad + 1)
+        yield first, back
+        if back is None:
+            return
+        floor = back
+
+
+def _first_miss(sums: Times, starts: Times, misses: Times, floor: int) -> int | None:
+    """The first sample from `floor` on whose window misses, where no window reaches back beyond `floor`."""
+    whole = int(np.searchsorted(starts, floor))  # windows from here on begin at the floor or later
+    cut = np.flatnonzero(sums[floor + 1 : whole + 1] < sums[floor])
+    if len(cut):
+        return floor + int(cut[0])
+    later = misses[np.searchsorted(misses, max(whole, floor)) :]
+    return int(later[0]) if len(later) else None
+
+
+def _recovery(judged: Judged, rules: Rules, sums: Times, misses: Times, bad: Times, after: int) -> int | None:
+    """The first good sample at or after `after` from which the objective holds for the sustain period."""
+    times = judged.scheduled_ns
+    candidate = _next_good(judged, after)
+    while candidate is not None:
+        sustained_until_ns = times[candidate] + rules.sustain_ns
+        last = int(np.searchsorted(times, sustained_until_ns, side="right"))
+        relapse = _relapse(rules, times, sums, misses, candidate, last)
+        if relapse is None:
+            is_seen_whole = times[-1] >= sustained_until_ns - (rules.period_ns or 0)
+            return candidate if is_seen_whole else None
+        candidate = _next_good(judged, _end_of_bad_run(bad, relapse))
+    return None
+
+
+def _relapse(rules: Rules, times: Times, sums: Times, misses: Times, start: int, last: int) -> int | None:
+    """The first sample in [start, last) whose window, cut off at `start`, misses the objective."""
+    whole = int(np.searchsorted(times, times[start] + rules.window_ns))
+    step = 1024
+    for begin in range(start, min(last, whole), step):
+        end = min(begin + step, last, whole)
+        below = np.flatnonzero(sums[begin + 1 : end + 1] < sums[start])
+        if len(below):
+            return begin + int(below[0])
+    position = int(np.searchsorted(misses, max(whole, start)))
+    if position < len(misses) and misses[position] < last:
+        return int(misses[position])
+    return None
+
+
+def _next_good(judged: Judged, index: int) -> int | None:
+    step = 1024
+    for begin in range(index, len(judged), step):
+        found = np.flatnonzero(judged.good[begin : begin + step])
+        if len(found):
+            return begin + int(found[0])
+    return None
+
+
+def _end_of_bad_run(bad: Times, index: int) -> int:
+    """The index after the bad sample at or after `index`."""
+    position = int(np.searchsorted(bad, index))
+    return int(bad[position]) + 1 if position < len(bad) else index + 1
+
+
+def _outage(judged: Judged, rules: Rules, first: int, back: int | None) -> Outage:
+    end = len(judged) if back is None else back
+    bad = first + np.flatnonzero(~judged.good[first:end])
+    last = int(bad[-1])
+    neighbours = _neighbours(len(bad), last - first + 1)
+    began = _began(judged, rules, first, neighbours)
+    if back is None:
+        return Outage(int(judged.scheduled_ns[first]), None, began, None, len(bad), end - first)
+    answers = _answers_after(judged, back, neighbours)
+    ended = _ended(judged, rules, bad, back, answers)
+    return Outage(
+        impact_ns=int(judged.scheduled_ns[first]),
+        recovered_ns=int(answers[0]),
+        began=began,
+        ended=ended,
+        bad=len(bad),
+        total=last - first + 1,
+    )
+
+
+def _neighbours(bad: int, total: int) -> int:
+    """How many good samples beside an outage may belong to it.
+
+    One where every sample inside failed. In a partial outage good answers are luck, so an end can hide
+    behind a row of them: as many as have a chance of 0.1 % together.
+    """
+    if bad == total and bad >= FEW:
+        return 1
+    inner_bad, inner = max(bad - 2, 0), max(total - 2, 0)
+    rate_of_bad = (inner_bad + 1) / (inner + 2)
+    return max(1, math.ceil(math.log(HIDDEN) / math.log(1 - rate_of_bad)))
+
+
+def _began(judged: Judged, rules: Rules, first: int, neighbours: int) -> Span:
+    """A good answer was served at or after its send; a failure happened at or before it was known."""
+    good = _good_before(judged, first, neighbours)
+    low_ns = int(judged.sent_ns[good]) if good is not None else int(judged.sent_ns[0])
+    high_ns = min(int(judged.done_ns[first]), int(judged.sent_ns[first]) + rules.longest_good_ns)
+    return Span(low_ns - judged.uncertainty_ns, high_ns + judged.uncertainty_ns)
+
+
+def _good_before(judged: Judged, index: int, count: int) -> int | None:
+    """The `count`-th good sample before `index`, the earliest there is when there are fewer."""
+    begin = index
+    found: Times = np.empty(0, dtype=np.int64)
+    while begin > 0 and len(found) < count:
+        begin = max(0, begin - max(1024, 2 * count))
+        found = begin + np.flatnonzero(judged.good[begin:index])
+    if not len(found):
+        return None
+    return int(found[-min(count, len(found))])
+
+
+def _answers_after(judged: Judged, back: int, neighbours: int) -> Times:
+    """When good answers came after the outage: the first, and as many more as may still belong to it."""
+    horizon_ns = judged.done_ns[back]
+    enough = back + 1024 + 4 * neighbours
+    overlapping = int(np.searchsorted(judged.scheduled_ns, horizon_ns, side="right"))
+    end = max(enough, overlapping)
+    done = np.sort(judged.done_ns[back:end][judged.good[back:end]])
+    return done[:neighbours]
+
+
+def _ended(judged: Judged, rules: Rules, bad: Times, back: int, answers: Times) -> Span:
+    """The last failed send was still inside; the first answers were outside.
+
+    A frozen service answers what waits when it thaws, so its late samples end one timeout early by their
+    sends. Their completions say when it came back: no earlier than a period and `L` before the first answer.
+    """
+    low_ns = int(judged.sent_ns[bad[-1]])
+    late = bad[judged.late[bad]]
+    if len(late):
+        period_ns = rules.period_ns
+        if period_ns is None:
+            period_ns = int(np.diff(judged.scheduled_ns[bad[0] : back + 1]).max())
+        last_late_ns = int(judged.done_ns[late].max())
+        first_answer_ns = min(int(answers[0]), _first_late_answer(judged, late))
+        low_ns = max(low_ns, min(last_late_ns, first_answer_ns) - (period_ns + rules.longest_good_ns))
+    return Span(low_ns - judged.uncertainty_ns, int(answers[-1]) + judged.uncertainty_ns)
+
+
+def _first_late_answer(judged: Judged, late: Times) -> int:
+    """The first late answer after the last timeout; far in the future when every late sample timed out."""
+    done = judged.done_ns[late]
+    timed_out = judged.timed_out[late]
+    last_timeout_ns = done[timed_out].max() if timed_out.any() else np.iinfo(np.int64).min
+    answered = done[~timed_out & (done > last_timeout_ns)]
+    return int(answered.min()) if len(answered) else int(np.iinfo(np.int64).max)
