@@ -14,9 +14,9 @@ from gameday.experiment.spelling import did_you_mean, nearest
 
 ADDED_KEYS = ("role", "runbook", "undo")
 CHAOS_TOOLKIT_KEYS = (
-    "type name provider tolerance pauses background timeout configuration secrets controls ref dry "
-    "contributions description".split()
-)
+    "type name provider tolerance pauses background timeout "
+    "configuration secrets controls ref dry contributions description"
+).split()
 LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
 
 
@@ -71,9 +71,9 @@ def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
 def _provider(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
     """A call of one of gameday's own functions can be checked before anything runs."""
     provider = activity.get("provider")
-    module_name = provider.get("module") if isinstance(provider, dict) else None
-    if not isinstance(module_name, str) or not module_name.startswith("gameday."):
+    if not isinstance(provider, dict) or not str(provider.get("module")).startswith("gameday."):
         return
+    module_name = str(provider["module"])
     path = (*path, "provider")
     try:
         module = importlib.import_module(module_name)

@@ -21,8 +21,8 @@ from gameday.experiment.spelling import did_you_mean, nearest
 
 # what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
 CHAOS_TOOLKIT_KEYS = (
-    "version title description tags contributions secrets configuration extensions controls "
-    "steady-state-hypothesis method rollbacks runtime dry"
+    "version title description tags contributions secrets configuration "
+    "extensions controls steady-state-hypothesis method rollbacks runtime dry"
 ).split()
 BLOCK_KEYS = tuple(Blocks.model_fields)
 
@@ -72,9 +72,8 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
     blocks = check.blocks(resolved)
     for trouble in activities.troubles(document):
         (check.at_key if trouble.on_key else check.at_value)(trouble.path, trouble.message)
-    if blocks is not None:
-        check.locustfile(blocks)
-        check.inline_passwords(document)
+    check.locustfile(resolved)
+    check.inline_passwords(document)
     if check.problems or blocks is None:
         raise InvalidInput(check.problems)
     return Experiment(path, text, document, blocks, variables, tuple(check.warnings))
@@ -155,7 +154,7 @@ class _Check:
 
     def _unknown_variable(self, name: str, configuration: dict[str, Any]) -> str:
         if name in configuration:
-            return f"${{{name}}} comes from a probe and is not known before the run; gameday's blocks need a fixed value"
+            return f"${{{name}}} comes from a probe, too late for gameday's blocks; give a fixed value"
         return f"unknown variable '{name}'" + did_you_mean(name, list(configuration), "give it with --var")
 
     def blocks(self, resolved: dict[str, Any]) -> Blocks | None:
@@ -200,11 +199,13 @@ class _Check:
             message = error["msg"][0].lower() + error["msg"][1:]
             self.at_value(path, f"{'.'.join(map(str, path))}: {message}, not {error['input']!r}")
 
-    def locustfile(self, blocks: Blocks) -> None:
+    def locustfile(self, resolved: dict[str, Any]) -> None:
         """The locustfile is there and is Python."""
-        if blocks.load is None:
+        block = resolved.get("load")
+        name = block.get("locustfile") if isinstance(block, dict) else None
+        if not isinstance(name, str) or not name:
             return
-        path = self.path.parent / blocks.load.locustfile
+        path = self.path.parent / name
         try:
             ast.parse(path.read_text(encoding="utf-8"), str(path))
         except FileNotFoundError:
@@ -223,7 +224,7 @@ class _Check:
                 if re.search(r"://[^/@\s:]*:[^/@\s$]+@|\bpassword\s*=\s*[^\s$]", text):
                     self.at_value(
                         path,
-                        "a password in the file would be copied into the evidence; take it from secrets: or the environment",
+                        "a password here would be copied into the evidence; take it from secrets:",
                     )
 
 

@@ -6,6 +6,7 @@ Keys are written with hyphens (`spawn-rate`); durations are seconds once read, r
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -38,9 +39,15 @@ def _text_schema(pattern: str, *examples: str) -> WithJsonSchema:
 Duration = Annotated[
     float,
     BeforeValidator(duration_s),
+    PlainSerializer(lambda seconds: f"{Decimal(repr(seconds)):f}s"),
     _text_schema(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", "250ms", "30s", "1h30m"),
 ]
-Rate = Annotated[float, BeforeValidator(rate_per_s), _text_schema(r"\d+(?:\.\d+)?/[smh]", "50/s")]
+Rate = Annotated[
+    float,
+    BeforeValidator(rate_per_s),
+    PlainSerializer(lambda per_s: f"{Decimal(repr(per_s)):f}/s"),
+    _text_schema(r"\d+(?:\.\d+)?/[smh]", "50/s"),
+]
 
 
 class Block(BaseModel):

@@ -47,7 +47,7 @@ def latency_by_phase(samples: Samples, phases: dict[str, tuple[int, int]]) -> li
 
 @dataclass(frozen=True, slots=True)
 class BudgetCost:
-    """What the drill cost: minutes of complete failure that hurt as much, and the share of a 30-day budget."""
+    """What the drill cost: minutes of complete failure, and their share of a 30-day budget."""
 
     bad_minutes: float
     budget_minutes: float

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from gameday import writes as layout
 from gameday.clock import NS_PER_S
 from gameday.measure.samples import Times
+from gameday.writes import SENT
 
 
 class Outcome(IntEnum):
     """What the system said of a write."""
 
-    UNKNOWN = 0
-    ACKNOWLEDGED = 1
-    REFUSED = 2
+    UNKNOWN = layout.UNKNOWN
+    ACKNOWLEDGED = layout.ACKNOWLEDGED
+    REFUSED = layout.REFUSED
 
 
 class Found(IntEnum):
     """What the read-back found of a write."""
 
-    NOT_READ = 0
-    ABSENT = 1
-    PRESENT = 2
-    CORRUPT = 3
+    NOT_READ = layout.NOT_READ
+    ABSENT = layout.ABSENT
+    PRESENT = layout.PRESENT
+    CORRUPT = layout.CORRUPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +115,37 @@ def classify(ledger: Ledger, takeover_ns: int | None = None) -> Loss:
 
 def _count(mask: npt.NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(mask))
+
+
+WRITE_TYPE = np.dtype([("sequence", "<i8"), ("at_ns", "<i8"), ("event", "<u8")])
+FOUND_TYPE = np.dtype([("sequence", "<i8"), ("copies", "<u4"), ("found", "<u4")])
+
+
+def read(folder: Path) -> Ledger:
+    """The ledger from its files; torn last rows are left out, and what was not read back says so."""
+    rows = _rows(folder / "ledger.writes", WRITE_TYPE)
+    sent = rows[rows["event"] == SENT]
+    sequence, first = np.unique(sent["sequence"], return_index=True)
+    count = len(sequence)
+    ledger = Ledger(
+        sequence=sequence.astype(np.int64),
+        sent_ns=sent["at_ns"][first].astype(np.int64),
+        done_ns=sent["at_ns"][first].astype(np.int64),
+        outcome=np.full(count, Outcome.UNKNOWN, dtype=np.uint8),
+        found=np.full(count, Found.NOT_READ, dtype=np.uint8),
+        copies=np.zeros(count, dtype=np.uint16),
+    )
+    answered = rows[rows["event"] != SENT]
+    place = np.searchsorted(sequence, answered["sequence"])
+    ledger.outcome[place] = answered["event"]
+    ledger.done_ns[place] = answered["at_ns"]
+    found = _rows(folder / "ledger.found", FOUND_TYPE)
+    place = np.searchsorted(sequence, found["sequence"])
+    ledger.found[place] = found["found"]
+    ledger.copies[place] = np.minimum(found["copies"], 0xFFFF)
+    return ledger
+
+
+def _rows(path: Path, row_type: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    data = path.read_bytes() if path.exists() else b""
+    return np.frombuffer(data, dtype=row_type, count=len(data) // row_type.itemsize)

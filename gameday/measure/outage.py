@@ -20,6 +20,8 @@ from gameday.measure.sli import Judged, balance, window_starts
 HIDDEN = 0.001
 # fewer bad samples than this cannot tell a whole outage from a partial one
 FEW = 3
+# samples looked at in one go when searching forward, so that a search costs what it finds
+STEP = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,83 +83,92 @@ class Rules:
 
 def find_outages(judged: Judged, rules: Rules) -> list[Outage]:
     """Every outage in the samples, in order; linear in the number of samples."""
-    return [_outage(judged, rules, first, back) for first, back in _stretches(judged, rules)]
+    windows = _Windows.of(judged, rules)
+    return [_outage(judged, rules, first, back) for first, back in windows.stretches()]
 
 
-def _stretches(judged: Judged, rules: Rules) -> Iterator[tuple[int, int | None]]:
-    """Index pairs (first bad sample, first good sample of the recovery, None if none is sustained)."""
-    times = judged.scheduled_ns
-    sums = balance(judged.good, rules.objective)
-    starts = window_starts(times, rules.window_ns)
-    misses = np.flatnonzero(sums[1:] < sums[starts])
-    bad = np.flatnonzero(~judged.good)
-    floor = 0
-    while True:
-        miss = _first_miss(sums, starts, misses, floor)
-        if miss is None:
-            return
-        first = int(bad[np.searchsorted(bad, max(int(starts[miss]), floor))])
-        last_bad = int(bad[np.searchsorted(bad, miss, side="right") - 1])
-        back = _recovery(judged, rules, sums, misses, bad, last_bad + 1)
-        yield first, back
-        if back is None:
-            return
-        floor = back
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The trailing windows of an SLI: which of them miss the objective, and where that begins and ends.
 
+    sums: prefix sums of `balance`. starts: each window's first sample. misses: the samples whose window
+    misses. bad: the bad samples. All are indices into the judged samples.
+    """
 
-def _first_miss(sums: Times, starts: Times, misses: Times, floor: int) -> int | None:
-    """The first sample from `floor` on whose window misses, where no window reaches back beyond `floor`."""
-    whole = int(np.searchsorted(starts, floor))  # windows from here on begin at the floor or later
-    cut = np.flatnonzero(sums[floor + 1 : whole + 1] < sums[floor])
-    if len(cut):
-        return floor + int(cut[0])
-    later = misses[np.searchsorted(misses, max(whole, floor)) :]
-    return int(later[0]) if len(later) else None
+    judged: Judged
+    rules: Rules
+    sums: Times
+    starts: Times
+    misses: Times
+    bad: Times
 
+    @classmethod
+    def of(cls, judged: Judged, rules: Rules) -> _Windows:
+        sums = balance(judged.good, rules.objective)
+        starts = window_starts(judged.scheduled_ns, rules.window_ns)
+        misses = np.flatnonzero(sums[1:] < sums[starts])
+        return cls(judged, rules, sums, starts, misses, np.flatnonzero(~judged.good))
 
-def _recovery(judged: Judged, rules: Rules, sums: Times, misses: Times, bad: Times, after: int) -> int | None:
-    """The first good sample at or after `after` from which the objective holds for the sustain period."""
-    times = judged.scheduled_ns
-    candidate = _next_good(judged, after)
-    while candidate is not None:
-        sustained_until_ns = times[candidate] + rules.sustain_ns
-        last = int(np.searchsorted(times, sustained_until_ns, side="right"))
-        relapse = _relapse(rules, times, sums, misses, candidate, last)
-        if relapse is None:
-            is_seen_whole = times[-1] >= sustained_until_ns - (rules.period_ns or 0)
-            return candidate if is_seen_whole else None
-        candidate = _next_good(judged, _end_of_bad_run(bad, relapse))
-    return None
+    def stretches(self) -> Iterator[tuple[int, int | None]]:
+        """Pairs (first bad sample, first good sample of the recovery, None if none is sustained)."""
+        floor = 0
+        while (miss := self._first_miss(floor)) is not None:
+            first_bad = np.searchsorted(self.bad, max(int(self.starts[miss]), floor))
+            last_bad = np.searchsorted(self.bad, miss, side="right") - 1
+            back = self._recovery(int(self.bad[last_bad]) + 1)
+            yield int(self.bad[first_bad]), back
+            if back is None:
+                return
+            floor = back
 
+    def _first_miss(self, floor: int) -> int | None:
+        """The first sample from `floor` on whose window, cut off at `floor`, misses."""
+        whole = int(np.searchsorted(self.starts, floor))  # from here on windows need no cut
+        cut = np.flatnonzero(self.sums[floor + 1 : whole + 1] < self.sums[floor])
+        if len(cut):
+            return floor + int(cut[0])
+        later = self.misses[np.searchsorted(self.misses, max(whole, floor)) :]
+        return int(later[0]) if len(later) else None
 
-def _relapse(rules: Rules, times: Times, sums: Times, misses: Times, start: int, last: int) -> int | None:
-    """The first sample in [start, last) whose window, cut off at `start`, misses the objective."""
-    whole = int(np.searchsorted(times, times[start] + rules.window_ns))
-    step = 1024
-    for begin in range(start, min(last, whole), step):
-        end = min(begin + step, last, whole)
-        below = np.flatnonzero(sums[begin + 1 : end + 1] < sums[start])
-        if len(below):
-            return begin + int(below[0])
-    position = int(np.searchsorted(misses, max(whole, start)))
-    if position < len(misses) and misses[position] < last:
-        return int(misses[position])
-    return None
+    def _recovery(self, after: int) -> int | None:
+        """The first good sample at or after `after` from which the objective holds for the sustain period."""
+        times = self.judged.scheduled_ns
+        candidate = self._next_good(after)
+        while candidate is not None:
+            sustained_until_ns = times[candidate] + self.rules.sustain_ns
+            last = int(np.searchsorted(times, sustained_until_ns, side="right"))
+            relapse = self._relapse(candidate, last)
+            if relapse is None:
+                is_seen_whole = times[-1] >= sustained_until_ns - (self.rules.period_ns or 0)
+                return candidate if is_seen_whole else None
+            candidate = self._next_good(self._after_next_bad(relapse))
+        return None
 
+    def _relapse(self, start: int, last: int) -> int | None:
+        """The first sample in [start, last) whose window, cut off at `start`, misses the objective."""
+        times = self.judged.scheduled_ns
+        whole = int(np.searchsorted(times, times[start] + self.rules.window_ns))
+        for begin in range(start, min(last, whole), STEP):
+            end = min(begin + STEP, last, whole)
+            below = np.flatnonzero(self.sums[begin + 1 : end + 1] < self.sums[start])
+            if len(below):
+                return begin + int(below[0])
+        position = int(np.searchsorted(self.misses, max(whole, start)))
+        if position < len(self.misses) and self.misses[position] < last:
+            return int(self.misses[position])
+        return None
 
-def _next_good(judged: Judged, index: int) -> int | None:
-    step = 1024
-    for begin in range(index, len(judged), step):
-        found = np.flatnonzero(judged.good[begin : begin + step])
-        if len(found):
-            return begin + int(found[0])
-    return None
+    def _next_good(self, index: int) -> int | None:
+        for begin in range(index, len(self.judged), STEP):
+            found = np.flatnonzero(self.judged.good[begin : begin + STEP])
+            if len(found):
+                return begin + int(found[0])
+        return None
 
-
-def _end_of_bad_run(bad: Times, index: int) -> int:
-    """The index after the bad sample at or after `index`."""
-    position = int(np.searchsorted(bad, index))
-    return int(bad[position]) + 1 if position < len(bad) else index + 1
+    def _after_next_bad(self, index: int) -> int:
+        """The index after the bad sample at or after `index`."""
+        position = int(np.searchsorted(self.bad, index))
+        return int(self.bad[position]) + 1 if position < len(self.bad) else index + 1
 
 
 def _outage(judged: Judged, rules: Rules, first: int, back: int | None) -> Outage:
@@ -206,7 +217,7 @@ def _good_before(judged: Judged, index: int, count: int) -> int | None:
     begin = index
     found: Times = np.empty(0, dtype=np.int64)
     while begin > 0 and len(found) < count:
-        begin = max(0, begin - max(1024, 2 * count))
+        begin = max(0, begin - max(STEP, 2 * count))
         found = begin + np.flatnonzero(judged.good[begin:index])
     if not len(found):
         return None
@@ -216,7 +227,7 @@ def _good_before(judged: Judged, index: int, count: int) -> int | None:
 def _answers_after(judged: Judged, back: int, neighbours: int) -> Times:
     """When good answers came after the outage: the first, and as many more as may still belong to it."""
     horizon_ns = judged.done_ns[back]
-    enough = back + 1024 + 4 * neighbours
+    enough = back + STEP + 4 * neighbours
     overlapping = int(np.searchsorted(judged.scheduled_ns, horizon_ns, side="right"))
     end = max(enough, overlapping)
     done = np.sort(judged.done_ns[back:end][judged.good[back:end]])

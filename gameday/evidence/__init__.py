@@ -1,0 +1,1 @@
+"""Evidence: the record, the pack it lies in, and the report made from it."""

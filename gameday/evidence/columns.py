@@ -1,0 +1,119 @@
+"""Samples and the ledger as Parquet: one row a sample, readable by any data tool.
+
+samples.parquet: source, series, error (text), scheduled_ns, sent_ns, done_ns (the run clock), ok,
+timed_out, status, value, uncertainty_ns. ledger.parquet: sequence, sent_ns, done_ns, outcome, found, copies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gameday.measure.loss import Ledger
+from gameday.measure.samples import Samples, merge, read
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+SAMPLE_SCHEMA = pa.schema(
+    [
+        ("source", TEXT),
+        ("series", TEXT),
+        ("error", TEXT),
+        ("scheduled_ns", pa.int64()),
+        ("sent_ns", pa.int64()),
+        ("done_ns", pa.int64()),
+        ("ok", pa.bool_()),
+        ("timed_out", pa.bool_()),
+        ("status", pa.uint16()),
+        ("value", pa.float64()),
+        ("uncertainty_ns", pa.int64()),
+    ]
+)
+
+
+def write_samples(raw: Path, target: Path) -> None:
+    """Turn the recorders' files under `raw` into one Parquet file, a source at a time."""
+    sources: dict[str, list[Path]] = {}
+    for path in sorted(raw.glob("*.samples")):
+        sources.setdefault(path.name.split(".")[0], []).append(path.with_suffix(""))
+    draft = target.with_name(f".{target.name}")
+    with pq.ParquetWriter(draft, SAMPLE_SCHEMA, compression="zstd") as writer:
+        for source, stems in sources.items():
+            writer.write_table(_table(source, merge([read(stem) for stem in stems])))
+    draft.replace(target)
+
+
+def read_samples(path: Path, source: str) -> Samples:
+    """The samples of one source, such as `load` or `probe-heartbeat`, from the pack."""
+    table = pq.read_table(path, filters=[("source", "=", source)])
+    series, error = table["series"].combine_chunks(), table["error"].combine_chunks()
+    names = tuple(dict.fromkeys(["", *_words(series), *_words(error)]))
+    uncertainty = pc.max(table["uncertainty_ns"]).as_py() or 0
+    return Samples(
+        scheduled_ns=table["scheduled_ns"].to_numpy(),
+        sent_ns=table["sent_ns"].to_numpy(),
+        done_ns=table["done_ns"].to_numpy(),
+        ok=table["ok"].to_numpy(),
+        timed_out=table["timed_out"].to_numpy(),
+        status=table["status"].to_numpy(),
+        series=_numbers(series, names),
+        error=_numbers(error, names),
+        value=table["value"].to_numpy(),
+        names=names,
+        uncertainty_ns=int(uncertainty),
+    )
+
+
+def write_ledger(ledger: Ledger, target: Path) -> None:
+    """The ledger as Parquet."""
+    columns = {column.name: getattr(ledger, column.name) for column in fields(Ledger)}
+    pq.write_table(pa.table(columns), target, compression="zstd")
+
+
+def read_ledger(path: Path) -> Ledger:
+    """The ledger from the pack."""
+    table = pq.read_table(path)
+    return Ledger(**{column.name: table[column.name].to_numpy() for column in fields(Ledger)})
+
+
+def _table(source: str, samples: Samples) -> pa.Table:
+    count = len(samples)
+    names = pa.array(list(samples.names), pa.string())
+    zeros = np.zeros(count, dtype=np.int32)
+    columns = [
+        pa.DictionaryArray.from_arrays(zeros, pa.array([source])),
+        pa.DictionaryArray.from_arrays(samples.series.astype(np.int32), names),
+        pa.DictionaryArray.from_arrays(samples.error.astype(np.int32), names),
+        samples.scheduled_ns,
+        samples.sent_ns,
+        samples.done_ns,
+        samples.ok,
+        samples.timed_out,
+        samples.status,
+        samples.value,
+        np.full(count, samples.uncertainty_ns, dtype=np.int64),
+    ]
+    return pa.table(columns, schema=SAMPLE_SCHEMA)
+
+
+def _words(column: pa.Array) -> list[str]:
+    return [str(word) for word in _dictionary(column).dictionary.to_pylist()]
+
+
+def _numbers(column: pa.Array, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    column = _dictionary(column)
+    place = {name: number for number, name in enumerate(names)}
+    table = np.array([place[word] for word in column.dictionary.to_pylist()] or [0], dtype=np.uint32)
+    numbers: np.ndarray[tuple[int], np.dtype[np.uint32]] = table[column.indices.to_numpy()]
+    return numbers
+
+
+def _dictionary(column: pa.Array) -> pa.DictionaryArray:
+    """One dictionary for the whole column, whatever pieces the file was written in."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks()
+    return column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()

@@ -1,0 +1,144 @@
+"""The evidence pack: a run's folder under results/, and where everything lies in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gameday.errors import GamedayError
+from gameday.evidence.record import Record
+from gameday.files import read_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A run's folder. Its files:
+
+    | file | what |
+    |---|---|
+    | experiment.yaml or .json | the file that was run, byte for byte |
+    | plan.json | gameday's blocks with variables filled in, without anything secret |
+    | timeline.jsonl | everything that happened, in order, on one clock |
+    | undo.jsonl | the undo log |
+    | samples/ | what the recorders write while the run lasts |
+    | samples.parquet, ledger.parquet | the same, afterwards |
+    | journal.json | Chaos Toolkit's own journal |
+    | record.json | the result |
+    | report.html | the report |
+    | logs/ | what the processes printed |
+    """
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's name, which sorts by time."""
+        return self.folder.name
+
+    @property
+    def timeline(self) -> Path:
+        return self.folder / "timeline.jsonl"
+
+    @property
+    def undo_log(self) -> Path:
+        return self.folder / "undo.jsonl"
+
+    @property
+    def raw(self) -> Path:
+        return self.folder / "samples"
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.parquet"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.parquet"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.json"
+
+    @property
+    def plan(self) -> Path:
+        return self.folder / "plan.json"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "record.json"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    def events(self) -> list[dict[str, Any]]:
+        """The timeline, oldest first."""
+        return list(read_lines(self.timeline))
+
+    def read_record(self) -> Record:
+        """The record. Raises GamedayError when the folder is not a finished run."""
+        try:
+            return Record.model_validate_json(self.record.read_text())
+        except FileNotFoundError:
+            raise GamedayError(f"{self.folder} is not the folder of a finished run: no record.json") from None
+        except ValueError as error:
+            raise GamedayError(f"{self.record} is not a record: {error}") from None
+
+    def read_journal(self) -> dict[str, Any]:
+        """Chaos Toolkit's journal; empty when the engine never wrote one."""
+        try:
+            return dict(json.loads(self.journal.read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every data file, by name, so that the record pins what it was made from."""
+        skipped = {self.record.name, self.report.name}
+        files = [path for path in sorted(self.folder.iterdir()) if path.is_file() and path.name not in skipped]
+        return {path.name: digest(path) for path in files if not path.name.startswith(".")}
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def create(results: Path, title: str) -> Pack:
+    """A new run's folder, named by time and title. Raises GamedayError when it cannot be written."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:48].strip("-") or "run"
+    for attempt in range(1, 100):
+        pack = Pack(results / (f"{stamp}-{words}" if attempt == 1 else f"{stamp}-{words}-{attempt}"))
+        try:
+            pack.folder.mkdir(parents=True)
+            pack.raw.mkdir()
+            pack.logs.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise GamedayError(f"cannot write under {results}: {error.strerror}") from None
+        return pack
+    raise GamedayError(f"cannot find a free name for the run under {results}")
+
+
+def find(results: Path, name: str) -> Pack:
+    """The pack meant by a path, a run id, the beginning of one, or `latest`."""
+    if Path(name).is_dir():
+        return Pack(Path(name))
+    runs = sorted(path for path in results.glob("*Z-*") if path.is_dir()) if results.is_dir() else []
+    chosen = runs[-1:] if name == "latest" else [run for run in runs if run.name.startswith(name)]
+    if len(chosen) == 1:
+        return Pack(chosen[0])
+    if not chosen:
+        raise GamedayError(f"there is no run '{name}' under {results}")
+    raise GamedayError(f"'{name}' could mean {', '.join(run.name for run in chosen)}")

@@ -1,0 +1,222 @@
+"""The record: the machine-readable result of a run. Its JSON Schema is `record.schema.json` beside this file.
+
+Times are RFC 3339 in UTC, durations are seconds. `null` means not known or not applicable, never zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "gameday/record/1"
+Verdict = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
+Moment = str
+
+
+class Part(BaseModel):
+    """A part of the record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExperimentPart(Part):
+    """The file that was run."""
+
+    title: str
+    path: str
+    sha256: str
+
+
+class ServicePart(Part):
+    """The service under test."""
+
+    name: str
+    tier: int | None = None
+    owner: str | None = None
+
+
+class RtoPart(Part):
+    """Time without service. `seconds` is null when no impact was seen or service did not come back.
+
+    `low` and `high` hold the truth; `met` compares `high`. `starts` gives the figure from each possible
+    start: `[seconds, low, high]`. `longest_good_latency` is the one assumption: a live service answers
+    within it.
+    """
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    objective: float | None
+    met: bool | None
+    from_: Literal["impact", "inject", "declare"] = Field("impact", alias="from")
+    impact_seen: bool
+    recovered: bool
+    deadline: float | None = None
+    starts: dict[str, tuple[float, float, float]] = Field(default_factory=dict)
+    probe_period: float | None = None
+    longest_good_latency: float | None = None
+
+
+class RpoPart(Part):
+    """Acknowledged data lost. Counts are of ledger writes."""
+
+    seconds: float | None
+    objective: float | None
+    met: bool | None
+    acknowledged: int
+    survived: int
+    lost: int
+    unknown: int
+    unknown_survived: int
+    refused: int
+    phantom: int
+    corrupt: int
+    duplicated: int
+    split_brain: int
+    not_read: int
+    lost_writes: list[str] = Field(default_factory=list)
+    lost_writes_omitted: int = 0
+    write_period: float | None = None
+
+
+class OutagePart(Part):
+    """One outage of one SLI; `end` is null while it lasted when the run ended."""
+
+    start: Moment
+    end: Moment | None
+    seconds: float | None
+    low: float | None
+    high: float | None
+    bad: int
+    total: int
+    phase: str | None = None
+
+
+class BudgetPart(Part):
+    """What the drill cost of the SLI's 30-day error budget."""
+
+    bad_minutes: float
+    budget_minutes: float
+    percent: float | None
+
+
+class SliPart(Part):
+    """One SLI: the share of good samples before, during and after, and its outages."""
+
+    name: str
+    source: str
+    objective: str
+    samples: int
+    before: float | None
+    during: float | None
+    after: float | None
+    outages: list[OutagePart]
+    budget: BudgetPart | None = None
+
+
+class StepPart(Part):
+    """One activity that was played."""
+
+    name: str
+    kind: str
+    phase: str
+    role: str | None = None
+    runbook: str | None = None
+    started: Moment
+    ended: Moment | None
+    seconds: float | None
+    status: str
+    landed: bool | None = None
+    proof: str | None = None
+    error: str | None = None
+
+
+class UndoPart(Part):
+    """One undo that a fault owed."""
+
+    fault: str
+    step: str
+    state: str
+    verified: bool
+    detail: str = ""
+
+
+class PhasePart(Part):
+    """One phase of the run."""
+
+    name: str
+    started: Moment
+    ended: Moment | None
+    seconds: float | None
+
+
+class LatencyPart(Part):
+    """Latency of one request in one phase, in milliseconds."""
+
+    source: str
+    phase: str
+    series: str
+    count: int
+    bad: int
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class LoadPart(Part):
+    """The load that Locust made."""
+
+    users: int
+    requests: int
+    failures: int
+    requests_per_second: float | None = None
+    processes: int = 1
+    clock_uncertainty: float = 0.0
+
+
+class RecorderPart(Part):
+    """One recorder: how many samples it took and its longest silence, in seconds."""
+
+    name: str
+    samples: int
+    longest_gap: float | None
+    period: float | None = None
+
+
+class Record(Part):
+    """The result of a run."""
+
+    schema_: Literal["gameday/record/1"] = Field(SCHEMA, alias="schema")
+    run_id: str
+    started: Moment
+    ended: Moment
+    experiment: ExperimentPart
+    service: ServicePart | None = None
+    verdict: Verdict
+    reasons: list[str]
+    rto: RtoPart | None = None
+    rpo: RpoPart | None = None
+    moments: dict[str, Moment | None]
+    phases: list[PhasePart]
+    slis: list[SliPart]
+    latency: list[LatencyPart]
+    steps: list[StepPart]
+    undo: list[UndoPart]
+    load: LoadPart | None = None
+    recorders: list[RecorderPart]
+    chaos_toolkit: dict[str, Any] = Field(description="Chaos Toolkit's own status and deviated flag.")
+    clock: dict[str, Any] = Field(description="How the run clock was tied to UTC, and the drift between.")
+    environment: dict[str, Any]
+    files: dict[str, str] = Field(default_factory=dict, description="SHA-256 of the pack's data files.")
+
+    def as_json(self) -> str:
+        """The record as it stands in the pack."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the record."""
+    made = Record.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

@@ -1,0 +1,152 @@
+"""What happened in a run, read from its timeline: phases, steps, moments, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gameday.clock import Tie
+from gameday.experiment.model import FAILBACK, FAILOVER, FAULT
+
+BASELINE, METHOD, RECOVERY, VERIFICATION, UNDO, AFTER_CHECK = PHASES = (
+    "baseline",
+    "method",
+    "recovery",
+    "verification",
+    "undo",
+    "after-check",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One activity that was played; times on the run clock."""
+
+    name: str
+    kind: str
+    phase: str
+    started_ns: int
+    ended_ns: int | None = None
+    role: str | None = None
+    runbook: str | None = None
+    status: str = "unfinished"
+    landed: bool | None = None
+    proof: str | None = None
+    error: str | None = None
+    exit_code: int | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the activity failed: chaoslib says so, or it is an action whose process did."""
+        return self.status != "succeeded" or (self.kind == "action" and self.exit_code not in (None, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A run as it went. Phases are spans on the run clock, in order."""
+
+    started: Tie
+    ended: Tie
+    phases: dict[str, tuple[int, int]]
+    steps: tuple[Step, ...]
+    halted: str | None = None
+    aborted: str | None = None
+    unsteady: str | None = None
+    status: str | None = None
+    deviated: bool = False
+    engine_error: str | None = None
+    lost_recorders: tuple[str, ...] = ()
+    moments: dict[str, int | None] = field(default_factory=dict)
+
+    def phase_at(self, at_ns: int) -> str | None:
+        """The phase that a moment lies in."""
+        return next((name for name, (start, end) in self.phases.items() if start <= at_ns < end), None)
+
+    def with_role(self, *roles: str) -> list[Step]:
+        """The steps that have one of these roles."""
+        return [step for step in self.steps if step.role in roles]
+
+
+def from_timeline(events: Iterable[dict[str, Any]]) -> History:
+    """The history that a timeline tells; a run cut short has the phases it reached."""
+    ties: list[Tie] = []
+    marks: list[tuple[str, int]] = []
+    steps: list[Step] = []
+    facts: dict[str, Any] = {}
+    lost: list[str] = []
+    last_ns = 0
+    for event in events:
+        last_ns = max(last_ns, int(event["t_ns"]))
+        match event["event"]:
+            case "clock":
+                ties.append(Tie(event["monotonic_ns"], event["utc_ns"]))
+            case "phase":
+                marks.append((event["name"], event["t_ns"]))
+            case "step-started":
+                steps.append(_step(event))
+            case "step-ended":
+                _finish(steps, event)
+            case "halted" | "aborted" | "unsteady":
+                facts.setdefault(event["event"], str(event["reason"]))
+            case "engine-error":
+                facts["engine_error"] = str(event["error"])
+            case "engine-ended":
+                facts.update(status=event["status"], deviated=bool(event["deviated"]))
+            case "recorder-lost":
+                lost.append(str(event["name"]))
+    ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
+    ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
+    phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=True)}
+    return History(
+        ties[0], ended, phases, tuple(steps), lost_recorders=tuple(lost), moments=_moments(steps), **facts
+    )
+
+
+def _step(event: dict[str, Any]) -> Step:
+    return Step(
+        name=event["name"],
+        kind=event["kind"] or "action",
+        phase=event["part"],
+        started_ns=event["t_ns"],
+        role=event.get("role"),
+        runbook=event.get("runbook"),
+    )
+
+
+def _finish(steps: list[Step], event: dict[str, Any]) -> None:
+    """Close the newest unfinished step of this name: background steps may overlap."""
+    for index in range(len(steps) - 1, -1, -1):
+        if steps[index].name == event["name"] and steps[index].ended_ns is None:
+            steps[index] = replace(
+                steps[index],
+                ended_ns=event["t_ns"],
+                status=event["status"] or "failed",
+                landed=event.get("landed"),
+                proof=event.get("proof"),
+                error=event.get("error"),
+                exit_code=event.get("exit_code"),
+            )
+            return
+
+
+def _moments(steps: list[Step]) -> dict[str, int | None]:
+    """`inject`: the first fault, or the first action of a method without roles. Starts of steps by role."""
+    played = [step for step in steps if step.phase == METHOD]
+    faults = [step for step in played if step.role == FAULT]
+    unnamed = [step for step in played if step.kind == "action" and step.role is None]
+    failovers = [step for step in steps if step.role == FAILOVER]
+    failbacks = [step for step in steps if step.role == FAILBACK]
+    ended = [step.ended_ns for step in failovers if step.ended_ns is not None and not step.has_failed]
+    return {
+        "inject": _first(faults or unnamed),
+        "detect": None,
+        "declare": None,
+        "failover": _first(failovers),
+        "takeover": min(ended) if ended else None,
+        "failback": _first(failbacks),
+    }
+
+
+def _first(steps: list[Step]) -> int | None:
+    return min((step.started_ns for step in steps), default=None)

@@ -1,0 +1,49 @@
+"""What every recorder process does alike: its orders come on standard input, whose end means stop.
+
+The orders are one JSON line, so that an address with a password shows in no process list and no file.
+When the runner dies, the pipe closes and the recorder ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+
+def read_orders() -> dict[str, Any]:
+    """The orders of this recorder: the first line of standard input, read without taking more."""
+    line = bytearray()
+    while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
+        line += byte
+    return dict(json.loads(line))
+
+
+async def next_order() -> str:
+    """The next line of standard input; empty at its end and on SIGTERM, which both mean stop.
+
+    A Ctrl-C on the terminal is the runner's affair and is ignored here.
+    """
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[str] = loop.create_future()
+
+    def tell(order: str) -> None:
+        if not told.done():
+            told.set_result(order)
+
+    descriptor = sys.stdin.fileno()
+    loop.add_signal_handler(signal.SIGTERM, tell, "")
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    loop.add_reader(descriptor, lambda: tell(os.read(descriptor, 4096).decode().strip()))
+    try:
+        return await told
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def say(**event: Any) -> None:
+    """Tell the runner something, as one JSON line on standard output."""
+    print(json.dumps(event), flush=True)  # noqa: T201 - standard output is the line to the runner

@@ -1,0 +1,47 @@
+"""The load: Locust as a subprocess, with the user's own locustfile unchanged."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from gameday.experiment.model import Load
+from gameday.observe.ports import free_port
+
+RECORDER = Path(__file__).with_name("locust_recorder.py")
+
+
+def command(load: Load, locustfile: Path) -> list[str]:
+    """The command line of Locust for this load."""
+    arguments = [
+        *(sys.executable, "-m", "locust"),
+        *("--locustfile", f"{locustfile},{RECORDER}"),
+        *("--host", load.host),
+        *("--users", str(load.users)),
+        *("--spawn-rate", f"{load.spawn_rate:g}"),
+        *("--headless", "--only-summary", "--loglevel", "WARNING", "--stop-timeout", "1"),
+    ]
+    if load.workers is not None:
+        host, _, port = load.workers.bind.rpartition(":")
+        arguments += ["--master", "--master-bind-host", host, "--master-bind-port", port]
+        arguments += ["--expect-workers", str(load.workers.expect)]
+        arguments += ["--expect-workers-max-wait", str(round(load.workers.within))]
+    elif load.processes > 1:
+        port = str(free_port())
+        arguments += ["--processes", str(load.processes), "--master-bind-host", "127.0.0.1"]
+        arguments += ["--master-bind-port", port, "--master-host", "127.0.0.1", "--master-port", port]
+    return [*arguments, *load.user_classes]
+
+
+def environment(samples: Path) -> dict[str, str]:
+    """The environment of Locust: where its recorder writes."""
+    return {**os.environ, "GAMEDAY_SAMPLES": str(samples), "PYTHONUNBUFFERED": "1"}
+
+
+def running_users(samples: Path) -> int:
+    """How many users run, once all of them do; 0 before."""
+    try:
+        return int((samples / "load.users").read_text() or 0)
+    except FileNotFoundError:
+        return 0

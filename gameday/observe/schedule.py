@@ -1,0 +1,52 @@
+"""Open-loop schedules: moments that come whether or not earlier work is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from gameday import clock
+
+# beyond this the recorder itself has stopped keeping up, and says so instead of hoarding
+MAX_IN_FLIGHT = 20_000
+
+
+async def ticks(period_ns: int, stop: asyncio.Event) -> AsyncIterator[int]:
+    """Scheduled moments on the run clock, one a period, until `stop`.
+
+    After a delay of this process the missed moments come at once, each with its own time: the delay
+    shows as samples sent late, never as samples missing.
+    """
+    due_ns = clock.now_ns() + period_ns
+    while not stop.is_set():
+        wait_ns = due_ns - clock.now_ns()
+        if wait_ns > 0:
+            await asyncio.sleep(wait_ns / clock.NS_PER_S)
+            continue
+        yield due_ns
+        due_ns += period_ns
+
+
+class InFlight:
+    """The tasks under way: kept from the garbage collector, counted, and awaited at the end."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: asyncio.Task[None]) -> None:
+        """Keep a task until it is done."""
+        self.tasks.add(work)
+        work.add_done_callback(self.tasks.discard)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more would be hoarding."""
+        return len(self.tasks) >= MAX_IN_FLIGHT
+
+    async def finish(self, within_s: float) -> None:
+        """Wait for what is under way, and cancel what takes longer."""
+        if self.tasks:
+            _, late = await asyncio.wait(self.tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
