@@ -80,7 +80,7 @@ class SampleWriter:
         return number
 
     def _number_of_other(self) -> int:
-        """A locustfile that puts ids into names must not end the recording; the last number takes the rest."""
+        """A locustfile that puts ids into names cannot end the recording; the last number takes the rest."""
         if OTHER not in self._numbers:
             self._numbers[OTHER] = MAX_NAMES
             os.write(self._names, json.dumps({"number": MAX_NAMES, "name": OTHER}).encode() + b"\n")

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from gameday.errors import InvalidInput, Problem
 from gameday.experiment import activities, positions
-from gameday.experiment.model import Blocks
+from gameday.experiment.model import Blocks, Sli
 from gameday.experiment.positions import Positions
 from gameday.experiment.spelling import did_you_mean, nearest
 
@@ -39,6 +39,7 @@ class Experiment:
     text: str
     document: dict[str, Any]
     blocks: Blocks
+    places: Positions
     variables: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
@@ -76,7 +77,7 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
     check.inline_passwords(document)
     if check.problems or blocks is None:
         raise InvalidInput(check.problems)
-    return Experiment(path, text, document, blocks, variables, tuple(check.warnings))
+    return Experiment(path, text, document, blocks, check.places, variables, tuple(check.warnings))
 
 
 def _read(path: Path) -> str:
@@ -175,6 +176,19 @@ class _Check:
                     ("slis", index, "source"),
                     f"source: {sli.source} needs a block {sli.source}: in this file",
                 )
+        return self._with_observers(blocks)
+
+    def _with_observers(self, blocks: Blocks) -> Blocks:
+        """Objectives need something that measures them."""
+        objectives = blocks.objectives
+        if objectives is not None and objectives.rpo is not None and blocks.ledger is None:
+            self.at_key(("objectives", "rpo"), "an rpo is counted from a ledger; add a block ledger:")
+        if objectives is not None and objectives.rto is not None:
+            blocks = with_a_probe(blocks)
+            if not any(sli.source == "probe" for sli in blocks.slis):
+                self.at_key(
+                    ("objectives", "rto"), "an rto is measured by a probe; add an SLI with source: probe"
+                )
         return blocks
 
     def _report(self, error: ErrorDetails) -> None:
@@ -226,6 +240,15 @@ class _Check:
                         path,
                         "a password here would be copied into the evidence; take it from secrets:",
                     )
+
+
+def with_a_probe(blocks: Blocks) -> Blocks:
+    """The blocks with a probe of the load's host when they have none: load alone cannot time an outage."""
+    if blocks.load is None or any(sli.source == "probe" for sli in blocks.slis):
+        return blocks
+    probe = {"http": blocks.load.host, "expect": "any"}
+    added = Sli.model_validate({"name": "reachable", "source": "probe", "objective": "100%", "probe": probe})
+    return blocks.model_copy(update={"slis": [*blocks.slis, added]})
 
 
 def _one_of(choices: list[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from gameday.errors import FaultError
-from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.protocol import Landed, Undo, fault, landed, nothing_owed, nothing_to_undo
 
 __all__ = ["kill", "pause", "resume"]
 
@@ -49,8 +49,7 @@ def pause(
     the process as stopped.
     """
     process = find(pid, pidfile, name)
-    identity = {"pid": process.pid, "started": process.create_time()}
-    yield Undo(thaw, verify=is_thawed, **identity)
+    yield Undo(thaw, verify=is_thawed, pid=process.pid, started=start_ticks(process.pid))
     process.suspend()
     return landed(wait_for_status(process, psutil.STATUS_STOPPED), f"process {process.pid} is stopped")
 
@@ -70,7 +69,7 @@ def resume(
     return landed(process.status() != psutil.STATUS_STOPPED, f"process {process.pid} runs")
 
 
-def thaw(pid: int, started: float) -> str:
+def thaw(pid: int, started: int) -> str:
     """Undo of `pause`: SIGCONT, if the process is still the one that was frozen."""
     process = the_same(pid, started)
     if process is None:
@@ -79,20 +78,10 @@ def thaw(pid: int, started: float) -> str:
     return f"process {pid} runs again"
 
 
-def is_thawed(pid: int, started: float) -> bool:
+def is_thawed(pid: int, started: int) -> bool:
     """Whether the process runs, or is gone."""
     process = the_same(pid, started)
     return process is None or process.status() != psutil.STATUS_STOPPED
-
-
-def nothing_to_undo() -> str:
-    """Undo of an action that leaves nothing behind to put back."""
-    return "nothing to undo"
-
-
-def nothing_owed() -> bool:
-    """Verifies `nothing_to_undo`."""
-    return True
 
 
 def find(pid: int | None, pidfile: str | None, name: str | None) -> psutil.Process:
@@ -129,13 +118,21 @@ def pid_in(pidfile: Path) -> int:
         raise FaultError(f"the first line of {pidfile} is not a process id") from None
 
 
-def the_same(pid: int, started: float) -> psutil.Process | None:
-    """The process `pid` if it is the one that started then; a reused pid is somebody else."""
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since the boot; None when there is none.
+
+    With the pid it names a process for good: a pid is reused, and UTC may be set back.
+    """
     try:
-        process = psutil.Process(pid)
-    except psutil.NoSuchProcess:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return None
-    return process if abs(process.create_time() - started) < 0.01 else None
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def the_same(pid: int, started: int) -> psutil.Process | None:
+    """The process `pid` if it is the one that started then; a reused pid is somebody else."""
+    return psutil.Process(pid) if start_ticks(pid) == started else None
 
 
 def signal_number(name: str) -> signal.Signals:

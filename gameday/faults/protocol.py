@@ -55,6 +55,16 @@ def landed(has_landed: bool, proof: str) -> Landed:
     return Landed(has_landed, proof)
 
 
+def nothing_to_undo() -> str:
+    """Undo of an action that leaves nothing behind to put back."""
+    return "nothing to undo"
+
+
+def nothing_owed() -> bool:
+    """Verifies `nothing_to_undo`."""
+    return True
+
+
 def fault(body: Callable[P, Generator[Undo, None, Landed]]) -> Callable[P, dict[str, Any]]:
     """Turn a generator that yields its undo, acts and returns `landed(…)` into a Chaos Toolkit action.
 

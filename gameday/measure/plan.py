@@ -61,8 +61,9 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
-        """The plan of `as_json`."""
-        return cls(**{**data, "slis": tuple(SliPlan(**sli) for sli in data["slis"])})
+        """The plan of `as_json`; other keys beside it are left alone."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        return cls(**{**known, "slis": tuple(SliPlan(**sli) for sli in data["slis"])})
 
     @property
     def is_watched(self) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gameday.measure.figures import Figures, SliFigures
-from gameday.measure.history import FAULT, METHOD, VERIFICATION, History
-from gameday.measure.plan import Plan
+from gameday.measure.figures import Figures
+from gameday.experiment.model import FAULT
+from gameday.measure.history import METHOD, VERIFICATION, History
+from gameday.measure.plan import Plan, SliPlan
 from gameday.units import spoken
 
 Word = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
@@ -78,7 +79,7 @@ def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     yield from _missed_rpo(plan, figures)
     for sli in figures.slis:
         if sli.after is not None and sli.after < sli.plan.share:
-            yield f"'{sli.plan.name}' is at {sli.after:.2%} after everything was put back, objective {sli.plan.objective}"
+            yield f"'{sli.plan.name}' is at {sli.after:.2%} after the undo, objective {sli.plan.objective}"
 
 
 def _was_played(history: History) -> bool:
@@ -107,7 +108,7 @@ def _missed_rpo(plan: Plan, figures: Figures) -> Iterator[str]:
     elif plan.rpo == 0 and loss.lost:
         yield f"{loss.lost} of {loss.acknowledged} acknowledged writes are lost"
     if loss.split_brain:
-        yield f"split brain: {loss.split_brain} writes were acknowledged by the old primary after the takeover, and lost"
+        yield f"split brain: {loss.split_brain} writes acknowledged after the takeover are lost"
 
 
 def _left_behind(undos: list[UndoState]) -> Iterator[str]:
@@ -118,13 +119,27 @@ def _left_behind(undos: list[UndoState]) -> Iterator[str]:
 
 def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     """What cannot be known from this run."""
-    for step in history.steps:
-        if step.role != FAULT or step.has_failed:
-            continue
+    yield from _unproved_faults(history, figures)
+    yield from _gaps(history, figures)
+    yield from (f"'{sli.plan.name}' has no samples" for sli in figures.slis if not sli.samples)
+    if plan.rto is not None and figures.rto.starts and plan.rto_from not in figures.rto.starts:
+        yield f"the RTO counts from '{plan.rto_from}', which nobody said"
+    if figures.loss is not None and VERIFICATION in history.phases:
+        if figures.loss.not_read:
+            yield f"{figures.loss.not_read} of the ledger's writes could not be read back"
+        elif not figures.loss.acknowledged:
+            yield "the ledger has no acknowledged write, so the RPO says nothing"
+
+
+def _unproved_faults(history: History, figures: Figures) -> Iterator[str]:
+    for step in history.with_role(FAULT):
         if step.landed is False:
             yield f"the fault '{step.name}' did not land: {step.proof}"
-        elif step.landed is None and not figures.rto.impact_seen:
-            yield f"nothing proves that the fault '{step.name}' landed: no proof of its own, and no impact seen"
+        elif step.landed is None and not step.has_failed and not figures.rto.impact_seen:
+            yield f"the fault '{step.name}' is not proved to have landed, and no impact was seen"
+
+
+def _gaps(history: History, figures: Figures) -> Iterator[str]:
     for name in history.lost_recorders:
         yield f"the recorder '{name}' ended before the run did"
     for recorder in figures.recorders:
@@ -136,16 +151,6 @@ def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
             continue
         if recorder.longest_gap_s > max(GAP_LEAST_S, GAP_PERIODS * recorder.period_s):
             yield f"the recorder '{recorder.name}' was silent for {spoken(recorder.longest_gap_s)}"
-    for sli in figures.slis:
-        if not sli.samples:
-            yield f"'{sli.plan.name}' has no samples"
-    if plan.rto is not None and figures.rto.impact_seen and plan.rto_from not in figures.rto.starts:
-        yield f"the RTO counts from '{plan.rto_from}', and nobody declared" if figures.rto.recovered else ""
-    if figures.loss is not None and VERIFICATION in history.phases:
-        if figures.loss.not_read:
-            yield f"{figures.loss.not_read} of the ledger's writes could not be read back"
-        elif not figures.loss.acknowledged:
-            yield "the ledger has no acknowledged write, so the RPO says nothing"
 
 
 def _praise(plan: Plan, figures: Figures) -> Iterator[str]:
@@ -163,13 +168,11 @@ def _praise(plan: Plan, figures: Figures) -> Iterator[str]:
         yield "the steady state held and every activity succeeded"
 
 
-def baseline_trouble(slis: tuple[SliFigures, ...]) -> str | None:
-    """Why the steady state does not hold in the baseline; None when it does."""
-    for sli in slis:
-        if sli.before is None:
-            return f"'{sli.plan.name}' has no samples in the baseline"
-        if sli.before < sli.plan.share:
-            return (
-                f"'{sli.plan.name}' was at {sli.before:.2%} before the method, objective {sli.plan.objective}"
-            )
+def baseline_trouble(shares: list[tuple[SliPlan, float | None]]) -> str | None:
+    """Why the steady state does not hold in the baseline, from every SLI's good share; None when it does."""
+    for sli, share in shares:
+        if share is None:
+            return f"'{sli.name}' has no samples in the baseline"
+        if share < sli.share:
+            return f"'{sli.name}' was at {share:.2%} before the method, objective {sli.objective}"
     return None

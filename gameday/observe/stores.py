@@ -50,8 +50,8 @@ def store_of(ledger: Ledger, run: str) -> Store:
 class HttpStore:
     """A POST that writes and a GET that reads back, each on a connection of its own."""
 
-    # a clear no; any other 5xx leaves open whether the write was applied
-    REFUSALS = frozenset({*range(300, 500), 503}) - {408}
+    # a clear no; a 5xx and a 408 leave open whether the write was applied
+    REFUSALS = frozenset(range(300, 500)) - {408}
 
     def __init__(self, ledger: HttpLedger) -> None:
         import aiohttp
@@ -65,7 +65,7 @@ class HttpStore:
         self.session = aiohttp.ClientSession(connector=connector, timeout=no_limit, headers=headers)
 
     async def write(self, key: str, payload: str) -> Outcome:
-        """POST once: 2xx acknowledges, 3xx, 4xx and 503 refuse, and so does a connection that never opened."""
+        """POST once: 2xx acknowledges; 3xx, 4xx and a connection that never opened refuse."""
         import aiohttp
 
         body = self.body.replace("{key}", key).replace("{payload}", payload)

@@ -23,10 +23,10 @@ from typing import Any
 import chaoslib.activity
 import chaoslib.hypothesis
 from chaoslib import convert_vars
+from chaoslib.caching import cache_activities
 from chaoslib.control import load_global_controls
 from chaoslib.exceptions import ActivityFailed, ChaosException, InterruptExecution
 from chaoslib.experiment import ensure_experiment_is_valid
-from chaoslib.caching import cache_activities
 from chaoslib.notification import RunFlowEvent, notify
 from chaoslib.run import RunEventHandler, Runner, initialize_run_journal, run_rollback
 from chaoslib.settings import load_settings
@@ -52,7 +52,9 @@ class Line:
     def tell(self, event: str, **more: Any) -> None:
         """Tell the runner, on the run clock. A runner that is gone is told nothing."""
         with contextlib.suppress(BrokenPipeError):
-            self.events.write(json.dumps({"event": event, "t_ns": clock.now_ns(), **more}, default=str) + "\n")
+            self.events.write(
+                json.dumps({"event": event, "t_ns": clock.now_ns(), **more}, default=str) + "\n"
+            )
 
     def wait(self, why: str) -> None:
         """Wait until the runner says to go on."""

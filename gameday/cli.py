@@ -1,0 +1,194 @@
+"""The command line: flags, exit codes, nothing else. Every command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import gameday
+from gameday.errors import GamedayError
+
+EXIT_CODES = """\b
+Exit codes:
+  0  passed
+  1  objectives missed, or the steady state deviated
+  2  invalid input, nothing touched
+  3  halted or aborted, everything undone
+  4  inconclusive: the run cannot know
+  5  an undo is still owed
+"""
+
+RESULTS = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder in which every run has its own.",
+)
+PLAIN = click.option(
+    "--plain", is_flag=True, help="One line an event, for logs and CI; the default without a terminal."
+)
+ROLLBACKS = click.option(
+    "--rollbacks",
+    type=click.Choice(["always", "default", "never", "deviated"]),
+    help="When to play the rollbacks. Default: what the file says, else always.",
+)
+FILE = click.Path(path_type=Path)
+
+
+@click.group(
+    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(gameday.__version__, prog_name="gameday")
+def cli() -> None:
+    """Break a system on purpose, fail it over, and prove how long it was down and what it lost.
+
+    \b
+    Start here:
+      gameday demo                       a real database failover on this machine
+      gameday validate experiment.yaml   what is wrong with a file, and where
+      gameday run experiment.yaml        play it
+    """
+
+
+@cli.command()
+@click.argument("file", type=FILE)
+@click.option(
+    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
+)
+@RESULTS
+@ROLLBACKS
+@PLAIN
+def run(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | None, plain: bool) -> None:
+    """Play the experiment in FILE and judge it.
+
+    Standard output ends with the path of the run's folder; everything else goes to standard error.
+    """
+    _play(file, variables, results, rollbacks, plain)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
+)
+def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
+    """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
+    from gameday.experiment import load
+    from gameday.run.runner import Options, engine_trouble
+
+    problems = 0
+    for file in files:
+        try:
+            experiment = load(file, _as_mapping(variables))
+            engine_trouble(experiment, Options(Path(), variables))
+        except GamedayError as error:
+            click.echo(str(error), err=True)
+            problems += len(str(error).splitlines())
+            continue
+        for warning in experiment.warnings:
+            click.echo(f"{warning} (a warning)", err=True)
+        click.echo(f"{file}: valid")
+    if problems:
+        click.echo(f"{problems} problem{'s' if problems > 1 else ''}", err=True)
+        sys.exit(2)
+
+
+@cli.command()
+@click.option("--record", "of_record", is_flag=True, help="The schema of record.json instead.")
+def schema(of_record: bool) -> None:
+    """Print the JSON Schema of an experiment file, for editors and other tools."""
+    import json
+
+    if of_record:
+        from gameday.evidence.record import schema as made
+    else:
+        from gameday.experiment.schema import schema as made
+    click.echo(json.dumps(made(), indent=2))
+
+
+@cli.command()
+@click.argument("run_name", metavar="RUN", default="latest")
+@RESULTS
+def report(run_name: str, results: Path) -> None:
+    """Rebuild the report of RUN from its pack: a folder, a run id, its beginning, or `latest`."""
+    from gameday.evidence import pack, report
+
+    click.echo(report.write(pack.find(results, run_name)))
+
+
+@cli.command()
+@click.argument("name", default="failover-sync")
+@click.option("--list", "is_list", is_flag=True, help="List the demos.")
+@RESULTS
+@PLAIN
+def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
+    """Play a real disaster-recovery drill on this machine, in about a minute.
+
+    The systems are real and live in a folder of their own: PostgreSQL with a streaming standby, and an
+    orders service in front of it. Everything is stopped at the end.
+    """
+    import tempfile
+
+    from gameday.lab.demos import DEMOS, experiment_path
+
+    if is_list:
+        for known in DEMOS.values():
+            click.echo(f"{known.name:16} {known.summary}")
+        return
+    if name not in DEMOS:
+        from gameday.experiment.spelling import did_you_mean
+
+        raise GamedayError(
+            f"there is no demo '{name}'" + did_you_mean(name, DEMOS, "gameday demo --list shows all")
+        )
+    with tempfile.TemporaryDirectory(prefix="gameday-lab-") as folder:
+        click.echo("starting PostgreSQL, its standby and the orders service …", err=True)
+        with DEMOS[name].lab(Path(folder)) as lab:
+            variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
+            _play(experiment_path(name), variables, results, None, plain)
+
+
+def _play(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | None, plain: bool) -> None:
+    """Load, check that everything answers, run, and end with the run's exit code."""
+    from gameday.experiment import load
+    from gameday.run.live import view_of
+    from gameday.run.runner import Options, check_reachable, run
+
+    experiment = load(file, _as_mapping(variables))
+    for warning in experiment.warnings:
+        click.echo(f"{warning} (a warning)", err=True)
+    check_reachable(experiment)
+    outcome = run(experiment, Options(results, variables, rollbacks), view_of(plain))
+    click.echo(outcome.pack.folder)
+    if outcome.exit_code:
+        sys.exit(outcome.exit_code)
+
+
+def _as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
+    """`KEY=VALUE` and `KEY:type=VALUE` as Chaos Toolkit reads them."""
+    from chaoslib import convert_vars
+
+    try:
+        return dict(convert_vars(list(variables)) or {})
+    except ValueError as error:
+        raise GamedayError(f"--var: {error}; write KEY=VALUE") from None
+
+
+def main() -> None:
+    """Run the command; an error that people should read is one message and its exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.Abort:
+        sys.exit(3)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except GamedayError as error:
+        click.echo(f"gameday: {error}" if "\n" not in str(error) else str(error), err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,309 @@
+"""Make the record from what the pack holds: the timeline, the plan, the samples, the ledger, the undo log."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import socket
+from importlib.metadata import distributions, version
+from typing import Any
+
+import numpy as np
+
+import gameday
+from gameday.clock import NS_PER_S, Tie
+from gameday.evidence import columns, record
+from gameday.evidence.pack import Pack
+from gameday.experiment import Experiment
+from gameday.faults.undolog import UndoLog
+from gameday.files import write_atomically
+from gameday.measure import history as histories
+from gameday.measure.figures import Figures, Rto, SliFigures, measure
+from gameday.measure.history import History
+from gameday.measure.latency import latency_by_phase
+from gameday.measure.loss import Loss, read
+from gameday.measure.plan import Plan
+from gameday.measure.samples import Samples
+from gameday.measure.verdict import UndoState, judge_run
+from gameday.observe.ledger import key_of
+
+LISTED_LOST_WRITES = 1000
+NAMED_PACKAGES = (
+    "chaostoolkit",
+    "chaostoolkit-lib",
+    "chaostoolkit-kubernetes",
+    "locust",
+    "boto3",
+    "numpy",
+    "pyarrow",
+)
+
+
+def assemble(pack: Pack) -> record.Record:
+    """The record of a run, computed from its pack alone."""
+    about = json.loads(pack.plan.read_text())
+    plan = Plan.from_json(about)
+    history = histories.from_timeline(pack.events())
+    samples = recorded(pack, plan)
+    ledger = columns.read_ledger(pack.ledger) if pack.ledger.exists() else None
+    figures = measure(plan, history, samples, ledger)
+    undos = undo_states(UndoLog(pack.undo_log))
+    verdict = judge_run(plan, history, figures, undos)
+    at = _Moments(history.started)
+    return record.Record(
+        schema=record.SCHEMA,
+        run_id=pack.run_id,
+        started=at(history.started.monotonic_ns),
+        ended=at(history.ended.monotonic_ns),
+        experiment=record.ExperimentPart(**about["experiment"]),
+        service=record.ServicePart(**plan.service) if plan.service else None,
+        verdict=verdict.word,
+        reasons=list(verdict.reasons),
+        rto=_rto(plan, figures),
+        rpo=_rpo(plan, figures, pack.run_id),
+        moments=_moments(at, history, figures.rto),
+        phases=[
+            record.PhasePart(name=name, started=at(start), ended=at(end), seconds=(end - start) / NS_PER_S)
+            for name, (start, end) in history.phases.items()
+        ],
+        slis=[_sli(at, sli, history) for sli in figures.slis],
+        latency=[
+            record.LatencyPart(source=source, **_fields(figure))
+            for source, recorder in samples.items()
+            for figure in latency_by_phase(recorder, history.phases)
+        ],
+        steps=[_step(at, step) for step in history.steps],
+        undo=[
+            record.UndoPart(fault=u.fault, step=u.step, state=u.state, verified=u.verified, detail=u.detail)
+            for u in undos
+        ],
+        load=_load(plan, history, samples),
+        recorders=[
+            record.RecorderPart(
+                name=recorder.name,
+                samples=recorder.samples,
+                longest_gap=recorder.longest_gap_s,
+                period=recorder.period_s,
+            )
+            for recorder in figures.recorders
+        ],
+        chaos_toolkit={"status": history.status, "deviated": history.deviated},
+        clock=_clock(history),
+        environment=about["environment"],
+        files=pack.digests(),
+    )
+
+
+def undo_states(log: UndoLog) -> list[UndoState]:
+    """Where every undo of the log stands."""
+    return [
+        UndoState(
+            step=entry.step,
+            fault=entry.fault,
+            state="owed" if entry.is_owed else "undone",
+            verified=entry.is_verified,
+            detail=entry.detail,
+        )
+        for entry in log.entries()
+    ]
+
+
+def environment() -> dict[str, Any]:
+    """Where a run is made: versions and host."""
+    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
+    packages = {name: version(name) for name in NAMED_PACKAGES if name in installed}
+    return {
+        "gameday": gameday.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "packages": packages,
+    }
+
+
+def recorded(pack: Pack, plan: Plan) -> dict[str, Samples]:
+    """The samples of every recorder that the plan asks for, by name."""
+    names = list(dict.fromkeys(sli.recorder for sli in plan.slis))
+    names += ["load"] if plan.users and "load" not in names else []
+    names += ["ledger"] if plan.write_period is not None and "ledger" not in names else []
+    if not names or not pack.samples.exists():
+        return {name: columns.no_samples() for name in names}
+    return {name: columns.read_samples(pack.samples, name) for name in names}
+
+
+class _Moments:
+    """Moments on the run clock as people read them."""
+
+    def __init__(self, tie: Tie) -> None:
+        self.tie = tie
+
+    def __call__(self, at_ns: int) -> str:
+        return self.tie.utc(at_ns)
+
+    def maybe(self, at_ns: int | None) -> str | None:
+        return None if at_ns is None else self.tie.utc(at_ns)
+
+
+def _fields(figure: Any) -> dict[str, Any]:
+    return {name: getattr(figure, name) for name in figure.__slots__}
+
+
+def _moments(at: _Moments, history: History, rto: Rto) -> dict[str, str | None]:
+    after = history.phases.get(histories.VERIFICATION)
+    moments = {**history.moments, "impact": rto.impact_ns, "recovered": rto.recovered_ns}
+    moments["verified"] = after[1] if after and rto.recovered else None
+    order = (
+        "inject",
+        "impact",
+        "detect",
+        "declare",
+        "failover",
+        "takeover",
+        "recovered",
+        "verified",
+        "failback",
+    )
+    return {name: at.maybe(moments.get(name)) for name in order}
+
+
+def _rto(plan: Plan, figures: Figures) -> record.RtoPart | None:
+    """The RTO; left out when nothing could have seen an outage."""
+    if not plan.slis:
+        return None
+    rto = figures.rto
+    interval = rto.starts.get(plan.rto_from)
+    seconds, low, high = interval if interval is not None else (None, None, None)
+    met: bool | None = None
+    if plan.rto is not None:
+        met = high <= plan.rto if high is not None else (not rto.impact_seen if rto.recovered else False)
+    periods = [sli.period for sli in plan.slis if sli.source == "probe" and sli.period is not None]
+    longest = [sli.longest_good_ns for sli in figures.slis if sli.plan.source == "probe"]
+    return record.RtoPart(
+        seconds=seconds,
+        low=low,
+        high=high,
+        objective=plan.rto,
+        met=met,
+        **{"from": plan.rto_from},
+        impact_seen=rto.impact_seen,
+        recovered=rto.recovered,
+        deadline=plan.deadline,
+        starts=rto.starts,
+        probe_period=min(periods, default=None),
+        longest_good_latency=max(longest) / NS_PER_S if longest else None,
+    )
+
+
+def _rpo(plan: Plan, figures: Figures, run_id: str) -> record.RpoPart | None:
+    loss = figures.loss
+    if loss is None:
+        return None
+    met = None if plan.rpo is None or figures.rpo_s is None else figures.rpo_s <= plan.rpo
+    if loss.not_read:
+        met = None
+    listed = loss.lost_sequences[:LISTED_LOST_WRITES]
+    return record.RpoPart(
+        seconds=figures.rpo_s if not loss.not_read else None,
+        objective=plan.rpo,
+        met=met,
+        **{name: getattr(loss, name) for name in Loss.__slots__ if name in COUNTS},
+        lost_writes=[key_of(run_id, sequence) for sequence in listed],
+        lost_writes_omitted=len(loss.lost_sequences) - len(listed),
+        write_period=plan.write_period,
+    )
+
+
+COUNTS = frozenset(
+    "acknowledged survived lost unknown unknown_survived refused phantom corrupt duplicated split_brain not_read".split()
+)
+
+
+def _sli(at: _Moments, sli: SliFigures, history: History) -> record.SliPart:
+    return record.SliPart(
+        name=sli.plan.name,
+        source=sli.plan.source,
+        objective=sli.plan.objective,
+        samples=sli.samples,
+        before=sli.before,
+        during=sli.during,
+        after=sli.after,
+        outages=[
+            record.OutagePart(
+                start=at(outage.impact_ns),
+                end=at.maybe(outage.recovered_ns),
+                seconds=outage.seconds,
+                low=outage.low_s,
+                high=outage.high_s,
+                bad=outage.bad,
+                total=outage.total,
+                phase=history.phase_at(outage.impact_ns),
+            )
+            for outage in sli.outages
+        ],
+        budget=record.BudgetPart(**_fields(sli.budget)) if sli.budget else None,
+    )
+
+
+def _step(at: _Moments, step: histories.Step) -> record.StepPart:
+    seconds = None if step.ended_ns is None else (step.ended_ns - step.started_ns) / NS_PER_S
+    return record.StepPart(
+        name=step.name,
+        kind=step.kind,
+        phase=step.phase,
+        role=step.role,
+        runbook=step.runbook,
+        started=at(step.started_ns),
+        ended=at.maybe(step.ended_ns),
+        seconds=seconds,
+        status="failed" if step.has_failed and step.status == "succeeded" else step.status,
+        landed=step.landed,
+        proof=step.proof,
+        error=step.error or (f"exit code {step.exit_code}" if step.exit_code else None),
+    )
+
+
+def _load(plan: Plan, history: History, samples: dict[str, Samples]) -> record.LoadPart | None:
+    load = samples.get("load")
+    if load is None or not plan.users:
+        return None
+    seconds = (int(load.done_ns.max()) - int(load.sent_ns.min())) / NS_PER_S if len(load) else 0.0
+    return record.LoadPart(
+        users=plan.users,
+        requests=len(load),
+        failures=int(np.count_nonzero(~load.ok)),
+        requests_per_second=len(load) / seconds if seconds else None,
+        processes=plan.processes,
+        clock_uncertainty=load.uncertainty_ns / NS_PER_S,
+    )
+
+
+def _clock(history: History) -> dict[str, Any]:
+    return {
+        "started_monotonic_ns": history.started.monotonic_ns,
+        "started_utc_ns": history.started.utc_ns,
+        "utc_drift_seconds": history.started.drift_ns(history.ended) / NS_PER_S,
+    }
+
+
+def write(pack: Pack) -> record.Record:
+    """Assemble the record and put it on disk."""
+    made = assemble(pack)
+    write_atomically(pack.record, made.as_json())
+    return made
+
+
+def keep_samples(pack: Pack) -> None:
+    """Turn the recorders' files into Parquet, and let go of them once that is on disk."""
+    columns.write_samples(pack.raw, pack.samples)
+    if (pack.raw / "ledger.writes").exists():
+        columns.write_ledger(read(pack.raw), pack.ledger)
+    shutil.rmtree(pack.raw)
+
+
+def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
+    """Put the file that is run into the pack, byte for byte, and what it is measured against."""
+    (pack.folder / f"experiment{experiment.path.suffix}").write_text(experiment.text, encoding="utf-8")
+    about = {"title": experiment.title, "path": str(experiment.path), "sha256": experiment.sha256}
+    plan_json = {**plan.as_json(), "experiment": about, "environment": environment()}
+    write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")

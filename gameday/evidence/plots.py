@@ -1,0 +1,402 @@
+"""The report's plots, as SVG that takes its colours and its font from the page around it.
+
+Drawing is pure: the same scene gives the same bytes. Seconds are seconds of the run.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+# drawn in colours that nothing else uses, which become the page's own, so that dark mode and paper work
+INK, MUTED, GRID, CARD = "#010101", "#010102", "#010103", "#010104"
+GOOD, BAD, WARN, INFO = "#010105", "#010106", "#010107", "#010108"
+COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", CARD: "card"}
+COLOURS |= {GOOD: "good", BAD: "bad", WARN: "warn", INFO: "info"}
+OF_KIND = {"fault": BAD, "failover": INFO, "failback": INFO, "recovered": GOOD, "signal": WARN}
+
+WIDTH_PX, LEFT_PX, RIGHT_PX, BOTTOM_PX = 1000, 52, 14, 40
+TITLE_PX, BETWEEN_PX = 19, 13
+MARKS_PX, PHASES_PX = 44, 22
+BUBBLE_PX = 19
+CHARACTER_PX = 6.4
+MAX_BUCKETS = 200
+FLOORS = (0.99, 0.95, 0.9, 0.75, 0.5, 0.0)
+
+STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 11,
+    "font.family": ["DejaVu Sans"],
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": 700,
+    "axes.titlepad": 6,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 1,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 1,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 10,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 10.5,
+    "lines.linewidth": 1.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A phase of the run."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment worth a line through every row; its number leads to the legend. `kind` chooses the colour."""
+
+    number: int
+    label: str
+    at_s: float
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """An outage: from its first bad sample to its recovery (None: it lasted), `low_s` to `high_s` long."""
+
+    start_s: float
+    end_s: float | None
+    low_s: float | None
+    high_s: float | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One SLI: the share of good samples in the trailing window, at moments; NaN where there were none."""
+
+    name: str
+    objective: float | None
+    note: str
+    at_s: Numbers
+    share: Numbers
+    outages: tuple[Shade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests in order of their send: when, whether they failed, and how long they took."""
+
+    name: str
+    sent_s: Numbers
+    failed: Flags
+    latency_ms: Numbers
+    outages: tuple[Shade, ...] = ()
+
+    def between(self, start_s: float, end_s: float) -> Requests:
+        """The requests sent in [start_s, end_s)."""
+        first, last = (int(place) for place in np.searchsorted(self.sent_s, [start_s, end_s]))
+        cut = slice(first, last)
+        return Requests(self.name, self.sent_s[cut], self.failed[cut], self.latency_ms[cut], self.outages)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that one plot shows, between two moments. `name` makes its ids unique on the page."""
+
+    name: str
+    title: str
+    description: str
+    start_s: float
+    end_s: float
+    bands: tuple[Band, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    load: Requests | None = None
+    latency: Requests | None = None
+    dots: tuple[Requests, ...] = ()
+
+
+def draw(scene: Scene) -> str:
+    """The scene as an `<svg>` element: marks and phases on top, then one row a series."""
+    import matplotlib
+
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": scene.name}):
+        return _inline(_svg(_figure(scene)), scene)
+
+
+def _figure(scene: Scene) -> Figure:
+    from matplotlib.figure import Figure
+
+    heights_px = [78] * len(scene.traces) + [130] * len(scene.dots)
+    heights_px += [84] * (scene.load is not None) + [96] * (scene.latency is not None)
+    top_px = MARKS_PX * bool(scene.marks) + PHASES_PX * bool(scene.bands) + 4
+    total_px = top_px + sum(height + TITLE_PX + BETWEEN_PX for height in heights_px) - BETWEEN_PX + BOTTOM_PX
+    figure = Figure(figsize=(WIDTH_PX / 72, total_px / 72), dpi=72, facecolor="none")
+    _draw_marks(figure, scene, total_px)
+    _draw_phases(_row(figure, scene, total_px, top_px - PHASES_PX, PHASES_PX - 4), scene)
+    rows: list[Axes] = []
+    for height_px in heights_px:
+        rows.append(_row(figure, scene, total_px, top_px + TITLE_PX, height_px))
+        top_px += TITLE_PX + height_px + BETWEEN_PX
+    _fill_rows(rows, scene)
+    return figure
+
+
+def _row(figure: Figure, scene: Scene, total_px: float, top_px: float, height_px: float) -> Axes:
+    """A row's axes, `top_px` below the top of the figure."""
+    box_px = (LEFT_PX, total_px - top_px - height_px, WIDTH_PX - LEFT_PX - RIGHT_PX, height_px)
+    sides = (WIDTH_PX, total_px, WIDTH_PX, total_px)
+    left, bottom, width, height = (px / side for px, side in zip(box_px, sides, strict=True))
+    axes = figure.add_axes((left, bottom, width, height))
+    axes.set_xlim(scene.start_s, scene.end_s)
+    axes.tick_params(labelbottom=False)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _fill_rows(rows: list[Axes], scene: Scene) -> None:
+    waiting = iter(rows)
+    for trace in scene.traces:
+        _draw_trace(next(waiting), trace, scene)
+    for requests in scene.dots:
+        _draw_dots(next(waiting), requests.between(scene.start_s, scene.end_s), scene)
+    if scene.load is not None:
+        _draw_rate(next(waiting), scene.load.between(scene.start_s, scene.end_s), scene)
+    if scene.latency is not None:
+        _draw_latency(next(waiting), scene.latency.between(scene.start_s, scene.end_s), scene)
+    if rows:
+        rows[-1].tick_params(labelbottom=True, pad=5)
+        rows[-1].set_xlabel("seconds since the start of the baseline", labelpad=5)
+
+
+def _draw_marks(figure: Figure, scene: Scene, total_px: float) -> None:
+    """A line through every row for each mark, and its number above, moved aside where they would touch."""
+    axes = _row(figure, scene, total_px, 0, total_px - BOTTOM_PX)
+    axes.set_axis_off()
+    axes.set_zorder(-1)
+    height_px = total_px - BOTTOM_PX
+    axes.set_ylim(0, height_px)
+    px_per_s = (WIDTH_PX - LEFT_PX - RIGHT_PX) / (scene.end_s - scene.start_s)
+    marks = [mark for mark in scene.marks if scene.start_s <= mark.at_s <= scene.end_s]
+    aside_s = spread([mark.at_s for mark in marks], BUBBLE_PX / px_per_s, scene.start_s, scene.end_s)
+    for mark, bubble_s in zip(marks, aside_s, strict=True):
+        colour = OF_KIND.get(mark.kind, MUTED)
+        bend_px, bubble_px = height_px - MARKS_PX + 4, height_px - BUBBLE_PX / 2
+        axes.plot([mark.at_s, mark.at_s], [0, bend_px], color=colour, linewidth=1, alpha=0.75)
+        axes.plot([mark.at_s, bubble_s], [bend_px, bubble_px], color=colour, linewidth=1, alpha=0.75)
+        axes.plot(bubble_s, bubble_px, "o", color=colour, markersize=BUBBLE_PX - 3, clip_on=False)
+        style = {"color": CARD, "fontsize": 10, "fontweight": 700}
+        axes.text(bubble_s, bubble_px - 0.5, str(mark.number), ha="center", va="center_baseline", **style)
+
+
+def _draw_phases(axes: Axes, scene: Scene) -> None:
+    axes.set_axis_off()
+    px_per_s = (WIDTH_PX - LEFT_PX - RIGHT_PX) / (scene.end_s - scene.start_s)
+    for number, band in enumerate(scene.bands):
+        start_s, end_s = max(band.start_s, scene.start_s), min(band.end_s, scene.end_s)
+        if end_s <= start_s:
+            continue
+        axes.axvspan(start_s, end_s, color=MUTED, alpha=0.26 if number % 2 else 0.13, linewidth=0)
+        if len(band.name) * CHARACTER_PX + 6 < (end_s - start_s) * px_per_s:
+            axes.text((start_s + end_s) / 2, 0.5, band.name, ha="center", va="center_baseline", fontsize=10.5)
+
+
+def _draw_trace(axes: Axes, trace: Trace, scene: Scene) -> None:
+    """The good share over time, red where it misses the objective."""
+    seen = trace.share[np.isfinite(trace.share)]
+    lowest = min(float(seen.min()) if len(seen) else 1.0, trace.objective or 1.0)
+    floor = next((floor for floor in FLOORS if floor < lowest), 0.0)
+    _shade(axes, trace.outages, scene)
+    axes.plot(trace.at_s, trace.share, color=GOOD)
+    if trace.objective is not None:
+        missed = np.where(trace.share < trace.objective, trace.share, np.nan)
+        axes.plot(trace.at_s, missed, color=BAD)
+        axes.axhline(trace.objective, color=INK, linewidth=1, linestyle=(0, (4, 3)), alpha=0.8)
+    axes.set_ylim(floor - (1 - floor) * 0.04, 1 + (1 - floor) * 0.07)
+    axes.set_yticks([floor, (1 + floor) / 2, 1.0])
+    axes.set_yticklabels([f"{tick * 100:.5g}%" for tick in (floor, (1 + floor) / 2, 1.0)])
+    axes.grid(axis="y")
+    _titles(axes, trace.name, trace.note)
+
+
+def _draw_dots(axes: Axes, requests: Requests, scene: Scene) -> None:
+    """Every single sample at its send, as high as its latency, red when it failed."""
+    _shade(axes, requests.outages, scene)
+    failed = requests.failed
+    latency_ms = np.maximum(requests.latency_ms, 0.01)
+    axes.set_yscale("log")
+    dots = {"linestyle": "none", "markersize": 4, "markeredgewidth": 1}
+    axes.plot(requests.sent_s[~failed], latency_ms[~failed], ".", color=GOOD, label="good", **dots)
+    axes.plot(requests.sent_s[failed], latency_ms[failed], "x", color=BAD, label="bad", **dots)
+    _log_axis(axes, latency_ms)
+    _titles(axes, f"{requests.name}: every sample, latency in ms", "")
+    _key(axes)
+
+
+def _draw_rate(axes: Axes, requests: Requests, scene: Scene) -> None:
+    width_s = bucket_s(scene.end_s - scene.start_s, len(requests.sent_s))
+    edges_s = _edges(scene, width_s)
+    for sent_s, colour, label in (
+        (requests.sent_s, INFO, "requests"),
+        (requests.sent_s[requests.failed], BAD, "failures"),
+    ):
+        per_s = np.histogram(sent_s, edges_s)[0] / width_s
+        axes.stairs(per_s, edges_s, color=colour, label=label, linewidth=1.4)
+        axes.stairs(per_s, edges_s, fill=True, color=colour, alpha=0.15, linewidth=0)
+    axes.set_ylim(bottom=0)
+    axes.locator_params(axis="y", nbins=3)
+    axes.grid(axis="y")
+    _titles(axes, f"{requests.name}: requests and failures per second", "")
+    _key(axes)
+
+
+def _draw_latency(axes: Axes, requests: Requests, scene: Scene) -> None:
+    edges_s = _edges(scene, bucket_s(scene.end_s - scene.start_s, len(requests.sent_s)))
+    figures_ms = percentiles(requests, edges_s, (50, 99))
+    axes.set_yscale("log")
+    for row_ms, colour, label in zip(figures_ms, (INFO, WARN), ("p50", "p99"), strict=True):
+        axes.stairs(row_ms, edges_s, color=colour, label=label, linewidth=1.4, baseline=None)
+    _log_axis(axes, figures_ms[np.isfinite(figures_ms)])
+    _titles(axes, f"{requests.name}: latency in ms, failures included", "")
+    _key(axes)
+
+
+def _shade(axes: Axes, outages: Sequence[Shade], scene: Scene) -> None:
+    """Outages as red bands, with a bar at the foot from the shortest to the longest they can have been."""
+    px_per_s = (WIDTH_PX - LEFT_PX - RIGHT_PX) / (scene.end_s - scene.start_s)
+    free_from_s = scene.start_s
+    across = axes.get_xaxis_transform()
+    for outage in outages:
+        end_s = scene.end_s if outage.end_s is None else outage.end_s
+        if end_s < scene.start_s or outage.start_s > scene.end_s:
+            continue
+        axes.axvspan(outage.start_s, end_s, facecolor=BAD, alpha=0.15, linewidth=0)
+        axes.axvline(outage.start_s, color=BAD, linewidth=0.8, alpha=0.5)
+        if outage.low_s is not None and outage.high_s is not None:
+            bounds_s = [outage.start_s + outage.low_s, outage.start_s + outage.high_s]
+            bar = {"color": BAD, "linewidth": 1.6, "marker": "|", "markersize": 7, "markeredgewidth": 1.6}
+            axes.plot(bounds_s, [0.09, 0.09], transform=across, **bar)
+        at_s = max(end_s, outage.start_s) + 5 / px_per_s
+        width_s = len(outage.label) * CHARACTER_PX / px_per_s
+        if at_s + width_s > scene.end_s:
+            at_s = outage.start_s - 5 / px_per_s - width_s
+        if at_s >= free_from_s:
+            axes.text(at_s, 0.16, outage.label, transform=across, color=BAD, fontsize=10.5, fontweight=700)
+            free_from_s = max(at_s + width_s, end_s)
+
+
+def _titles(axes: Axes, name: str, note: str) -> None:
+    shown = name if len(name) <= 90 else name[:89] + "…"
+    axes.set_title(shown, loc="left")
+    axes.set_title(note, loc="right", color=MUTED, fontsize=10.5, fontweight=400)
+
+
+def _key(axes: Axes) -> None:
+    place = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.94), "borderaxespad": 0.2}
+    axes.legend(ncols=2, labelcolor=MUTED, handlelength=1.2, columnspacing=1.4, handletextpad=0.5, **place)
+
+
+def _log_axis(axes: Axes, values: Numbers) -> None:
+    """Ticks at powers of ten, with plain numbers."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (1.0, 10.0)
+    first, last = int(np.floor(np.log10(max(low, 0.01)))), int(np.ceil(np.log10(max(high, 0.02))))
+    powers = range(first, max(last, first + 1) + 1)
+    axes.set_ylim(10.0 ** powers[0] * 0.8, 10.0 ** powers[-1] * 1.25)
+    axes.set_yticks([10.0**power for power in powers])
+    axes.set_yticklabels([f"{10.0**power:g}" for power in powers])
+    axes.minorticks_off()
+    axes.grid(axis="y")
+
+
+def _edges(scene: Scene, width_s: float) -> Numbers:
+    first, last = np.floor(scene.start_s / width_s), np.ceil(scene.end_s / width_s)
+    edges_s: Numbers = np.arange(first, last + 1) * width_s
+    return edges_s
+
+
+def bucket_s(range_s: float, count: int) -> float:
+    """A round bucket width: at most 200 buckets, and on average at least five samples in each."""
+    wanted_s = max(range_s / MAX_BUCKETS, 5 * range_s / max(count, 1), 0.01)
+    power = 10.0 ** np.floor(np.log10(wanted_s))
+    return float(next(power * step for step in (1, 2, 5, 10) if power * step >= wanted_s * 0.999999))
+
+
+def percentiles(requests: Requests, edges_s: Numbers, wanted: tuple[int, ...]) -> Numbers:
+    """Latency percentiles, one row a percentile and one column a bucket; NaN where a bucket is empty."""
+    figures_ms = np.full((len(wanted), len(edges_s) - 1), np.nan)
+    places = np.searchsorted(requests.sent_s, edges_s)
+    for number, (first, last) in enumerate(zip(places[:-1], places[1:], strict=True)):
+        if last > first:
+            figures_ms[:, number] = np.percentile(requests.latency_ms[first:last], wanted)
+    return np.maximum(figures_ms, 0.01)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places at least `gap` apart and as near as can be to the wanted ones, which are in order."""
+    clusters: list[tuple[float, int]] = []  # mean of (place − index × gap) and how many share it
+    for index, place in enumerate(wanted):
+        mean, count = place - index * gap, 1
+        while clusters and clusters[-1][0] > mean:
+            before, many = clusters.pop()
+            mean, count = (before * many + mean * count) / (many + count), many + count
+        clusters.append((mean, count))
+    means = [mean for mean, count in clusters for _ in range(count)]
+    last = high - (len(means) - 1) * gap
+    return [max(min(mean, last), low) + index * gap for index, mean in enumerate(means)]
+
+
+def _svg(figure: Figure) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    text = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    return text.getvalue()
+
+
+def _inline(svg: str, scene: Scene) -> str:
+    """The SVG as a part of the page: no prologue, no metadata, the page's colours and font, unique ids."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<defs>\s*</defs>|<!--.*?-->", "", svg, flags=re.S)
+    svg = re.sub(r' (?:id="(?:figure|axes|patch|line2d|text|matplotlib|legend|xtick|ytick)[^"]*")', "", svg)
+    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
+    svg = re.sub(r'style="[^"]*"', lambda style: _page_style(style[0]), svg)
+    view = re.search(r'viewBox="[^"]*"', svg)
+    named = f'aria-labelledby="{scene.name}-title {scene.name}-desc"'
+    head = f'<svg class="plot" role="img" {view[0] if view else ""} {named}>'
+    head += f'<title id="{scene.name}-title">{escape(scene.title)}</title>'
+    head += f'<desc id="{scene.name}-desc">{escape(scene.description)}</desc>'
+    body = re.sub(r"\s*\n\s*", "\n", svg[svg.index(">") + 1 :])
+    return head + body.replace("xlink:href", "href").strip()
+
+
+def _page_style(style: str) -> str:
+    style = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", style)
+    return re.sub("|".join(COLOURS), lambda sentinel: f"var(--{COLOURS[sentinel[0]]})", style)

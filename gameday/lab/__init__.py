@@ -1,0 +1,1 @@
+"""The embedded systems that demos and tests break: real servers, on this host, gone afterwards."""

@@ -1,0 +1,123 @@
+"""Child processes of a run: each in a session of its own, with a line in and a line out, ended by its group."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+END_WITHIN_S = 5.0
+
+
+class Child:
+    """A running child. Its messages are JSON lines; its other output goes to a log."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], inbox: int, outbox: int) -> None:
+        self.name = name
+        self.process = process
+        self.inbox = inbox
+        self.outbox = outbox
+        self._buffer = b""
+        os.set_blocking(inbox, False)
+
+    @classmethod
+    def recorder(cls, name: str, module: str, orders: dict[str, Any], log: Path) -> Child:
+        """Start a recorder module; its orders come on standard input, which stays open as its lifeline."""
+        command = [sys.executable, "-m", module]
+        process = _start(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdin is not None and process.stdout is not None
+        child = cls(name, process, process.stdout.fileno(), process.stdin.fileno())
+        child.send(orders)
+        return child
+
+    @classmethod
+    def engine(cls, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> Child:
+        """Start the engine; its lines are pipes of their own, since activities inherit standard input."""
+        orders_out, orders_in = os.pipe()
+        events_out, events_in = os.pipe()
+        command = [sys.executable, "-m", "gameday.run.engine"]
+        command += ["--orders", str(orders_out), "--events", str(events_in)]
+        pipes = (orders_out, events_in)
+        process = _start(command, log, stdin=subprocess.DEVNULL, env=environment, pass_fds=pipes)
+        os.close(orders_out)
+        os.close(events_in)
+        child = cls("engine", process, events_out, orders_in)
+        child.send(orders)
+        return child
+
+    def send(self, order: dict[str, Any] | str) -> None:
+        """Send an order, one line. A child that is gone gets none."""
+        line = order if isinstance(order, str) else json.dumps(order)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.outbox, line.encode() + b"\n")
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """The messages that have come, without waiting."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.inbox, 65_536):
+                self._buffer += data
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    def stop(self, within_s: float = END_WITHIN_S) -> None:
+        """Close its line, wait for it to end, then end its whole group."""
+        with contextlib.suppress(OSError):
+            os.close(self.outbox)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(within_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process and everything it started, now."""
+        kill_group(self.process)
+
+
+def start_load(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start Locust, which takes no orders."""
+    return _start(command, log, stdin=subprocess.DEVNULL, env=environment)
+
+
+def end_load(process: subprocess.Popen[bytes], within_s: float = END_WITHIN_S) -> None:
+    """Let Locust end by SIGTERM, then end its whole group: workers outlive a killed master."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(within_s)
+    kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a child's whole group, and wait for the child."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _start(command: list[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        more.setdefault("stdout", file)
+        return subprocess.Popen(command, stderr=file, start_new_session=True, **more)
+
+
+def wait_until(condition: Any, within_s: float, every_s: float = 0.01) -> bool:
+    """Whether a condition came true within so many seconds."""
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(every_s)
+    return True

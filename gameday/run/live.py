@@ -1,0 +1,158 @@
+"""The live page of a run on a terminal: phase, SLIs, request rate, the RTO clock, the last events."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from rich.align import Align
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as RichLive
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from gameday.clock import NS_PER_S
+from gameday.evidence.pack import Pack
+from gameday.evidence.record import Record
+from gameday.run.view import Now, Plain, View, said, verdict_lines
+
+BARS = "▁▂▃▄▅▆▇█"
+DIGITS = {
+    "0": ("█▀█", "█ █", "▀▀▀"),
+    "1": ("▀█ ", " █ ", "▀▀▀"),
+    "2": ("▀▀█", "█▀▀", "▀▀▀"),
+    "3": ("▀▀█", " ▀█", "▀▀▀"),
+    "4": ("█ █", "▀▀█", "  ▀"),
+    "5": ("█▀▀", "▀▀█", "▀▀▀"),
+    "6": ("█▀▀", "█▀█", "▀▀▀"),
+    "7": ("▀▀█", "  █", "  ▀"),
+    "8": ("█▀█", "█▀█", "▀▀▀"),
+    "9": ("█▀█", "▀▀█", "▀▀▀"),
+    ".": (" ", " ", "▄"),
+    ":": (" ", "▀", "▀"),
+    "s": ("   ", "█▀▀", "▄▄█"),
+    " ": (" ", " ", " "),
+}
+COLOURS = {
+    "passed": "green",
+    "failed": "red",
+    "inconclusive": "yellow",
+    "halted": "magenta",
+    "aborted": "magenta",
+}
+REDRAW_EVERY_S = 0.25
+HISTORY_POINTS = 60
+EVENTS_SHOWN = 9
+
+
+def sparkline(shares: deque[float | None]) -> str:
+    """Good shares as bars: 0 is the lowest bar, 1 the highest, a dot where nothing is known."""
+    return "".join(
+        "·" if share is None else BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares
+    )
+
+
+def large(text: str) -> str:
+    """A time in digits three lines high."""
+    return "\n".join(" ".join(DIGITS[character][row] for character in text) for row in range(3))
+
+
+class LivePage(View):
+    """Redraws a page on the terminal four times a second."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.page = RichLive(console=console, auto_refresh=False, transient=True)
+        self.events: deque[str] = deque(maxlen=EVENTS_SHOWN)
+        self.shares: dict[str, deque[float | None]] = {}
+        self.first_ns: int | None = None
+        self.drawn_ns = 0
+        self.outage_ns: int | None = None
+        self.back_ns: int | None = None
+
+    def __enter__(self) -> LivePage:
+        self.page.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.page.stop()
+
+    def event(self, entry: dict[str, Any]) -> None:
+        """Keep the last events."""
+        if self.first_ns is None:
+            self.first_ns = int(entry["t_ns"])
+        line = said(entry)
+        if line:
+            self.events.append(f"{(entry['t_ns'] - self.first_ns) / NS_PER_S:7.2f} s  {line}")
+
+    def tick(self, now: Now) -> None:
+        """Redraw, not more often than the eye needs."""
+        if now.at_ns - self.drawn_ns < REDRAW_EVERY_S * NS_PER_S:
+            return
+        self.drawn_ns = now.at_ns
+        self.page.update(self.draw(now), refresh=True)
+
+    def draw(self, now: Now) -> RenderableType:
+        """The page of this moment."""
+        elapsed_s = (now.at_ns - (self.first_ns or now.at_ns)) / NS_PER_S
+        parts: list[RenderableType] = [Text(f"{now.phase}   {elapsed_s:5.0f} s", style="bold")]
+        if now.plan.slis:
+            parts += [self.slis(now), self.clock(now)]
+        parts.append(Text("\n".join(self.events), style="dim", overflow="ellipsis", no_wrap=True))
+        return Panel(Group(*parts), title="gameday", border_style="cyan", padding=(1, 2))
+
+    def slis(self, now: Now) -> Table:
+        """One row an SLI with its last minute, and one for the load."""
+        table = Table.grid(padding=(0, 2))
+        for sli in now.watch.now(now.at_ns):
+            series = self.shares.setdefault(sli.name, deque(maxlen=HISTORY_POINTS))
+            series.append(sli.share)
+            colour = "green" if sli.is_met else "red"
+            share = "no samples" if sli.share is None else f"{sli.share:.2%}"
+            table.add_row(sli.name, Text(sparkline(series), style=colour), Text(share, style=colour))
+        self.follow_outage(now)
+        if now.plan.users:
+            requests, failures = now.watch.rates(now.at_ns)
+            table.add_row("load", f"{requests:.0f} requests/s", Text(f"{failures:.0f} failures/s"))
+        return table
+
+    def follow_outage(self, now: Now) -> None:
+        """Start the clock when a probe first misses after the fault, stop it when all are back."""
+        if now.inject_ns is None:
+            return
+        is_met = all(sli.is_met for sli in now.watch.now(now.at_ns))
+        if not is_met and self.outage_ns is None:
+            self.outage_ns = now.at_ns
+        if is_met and self.outage_ns is not None and self.back_ns is None:
+            self.back_ns = now.at_ns
+        if not is_met:
+            self.back_ns = None
+
+    def clock(self, now: Now) -> RenderableType:
+        """The running RTO clock in large."""
+        if self.outage_ns is None:
+            return Text("")
+        seconds = ((self.back_ns or now.at_ns) - self.outage_ns) / NS_PER_S
+        goal = f"objective {now.plan.rto:g} s" if now.plan.rto is not None else "no RTO objective"
+        is_over = now.plan.rto is not None and seconds > now.plan.rto
+        style = "bold red" if is_over else ("bold green" if self.back_ns else "bold yellow")
+        state = "back, being verified" if self.back_ns else "without service"
+        return Group(
+            Align.center(Text(large(f"{seconds:.1f} s"), style=style)),
+            Align.center(Text(f"{state} · {goal}")),
+        )
+
+    def end(self, pack: Pack, record: Record) -> None:
+        """Leave the verdict on the terminal."""
+        first, *rest = verdict_lines(record)[1:]
+        self.console.print(Text(first, style=f"bold {COLOURS[record.verdict]}"))
+        for line in rest:
+            self.console.print(line, highlight=False)
+        self.console.print(f"report: {pack.report}", highlight=False, soft_wrap=True)
+
+
+def view_of(plain: bool) -> View:
+    """The live page on a terminal, plain lines elsewhere; both on standard error."""
+    console = Console(stderr=True)
+    return Plain() if plain or not console.is_terminal else LivePage(console)

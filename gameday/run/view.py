@@ -1,0 +1,121 @@
+"""What people see while a run lasts: one line an event, or a live page on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from gameday.clock import NS_PER_S
+from gameday.evidence.pack import Pack
+from gameday.evidence.record import Record, RpoPart, RtoPart
+from gameday.measure.plan import Plan
+from gameday.run.watch import Watch
+from gameday.units import spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A moment of a run, as the view needs it."""
+
+    at_ns: int
+    phase: str
+    inject_ns: int | None
+    watch: Watch
+    plan: Plan
+
+
+class View:
+    """Shows nothing; the base of the views."""
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def event(self, entry: dict[str, Any]) -> None:
+        """Something happened, as on the timeline."""
+
+    def tick(self, now: Now) -> None:
+        """Some time has passed."""
+
+    def end(self, pack: Pack, record: Record) -> None:
+        """The run is over and judged."""
+
+
+class Plain(View):
+    """One line an event, for logs and CI."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = out or sys.stderr
+        self.first_ns: int | None = None
+
+    def event(self, entry: dict[str, Any]) -> None:
+        """Print the event with the seconds since the run began."""
+        line = said(entry)
+        if self.first_ns is None:
+            self.first_ns = int(entry["t_ns"])
+        if line:
+            seconds = (entry["t_ns"] - self.first_ns) / NS_PER_S
+            print(f"{seconds:8.2f} s  {line}", file=self.out, flush=True)
+
+    def end(self, pack: Pack, record: Record) -> None:
+        """Print the verdict."""
+        for line in verdict_lines(record):
+            print(line, file=self.out)
+        print(f"report: {pack.report}", file=self.out, flush=True)
+
+
+def said(entry: dict[str, Any]) -> str | None:
+    """An event in words; None for what only the machine needs."""
+    name, why = entry.get("name"), entry.get("reason")
+    match entry["event"]:
+        case "run":
+            return f"run {entry['run_id']}"
+        case "phase":
+            return f"── {name}"
+        case "step-started":
+            role = f" [{entry['role']}]" if entry.get("role") else ""
+            return f"{entry.get('kind')}: {name}{role}"
+        case "step-ended":
+            return f"  {entry['status']}: {entry.get('proof') or entry.get('error') or name}"
+        case "undoing" | "undone" | "undo-failed":
+            return f"{entry['event'].replace('-', ' ')}: {entry['step']} {entry['detail']}".rstrip()
+        case "halted" | "aborted" | "unsteady" | "deadline" | "signal":
+            return f"{entry['event']}: {why}"
+        case "recorder-lost":
+            return f"recorder lost: {name}"
+        case "recovered":
+            return "service is back and has stayed so"
+        case "engine-error":
+            return f"engine error: {entry['error']}"
+    return None
+
+
+def verdict_lines(record: Record) -> list[str]:
+    """The verdict, RTO and RPO against their objectives, and every reason."""
+    lines = ["", f"{record.verdict.upper()}: {record.experiment.title}"]
+    if record.rto is not None:
+        lines.append(f"  RTO  {rto_words(record.rto)}")
+    if record.rpo is not None:
+        lines.append(f"  RPO  {rpo_words(record.rpo)}")
+    return [*lines, *(f"  • {reason}" for reason in record.reasons), ""]
+
+
+def rto_words(rto: RtoPart) -> str:
+    """RTO in words, with its interval and objective."""
+    goal = "" if rto.objective is None else f" (objective {spoken(rto.objective)})"
+    if not rto.impact_seen:
+        return f"no impact seen{goal}"
+    if rto.seconds is None or rto.low is None or rto.high is None:
+        return f"> {spoken(rto.deadline or 0)}, service did not come back{goal}"
+    return f"{rto.seconds:.3f} s, between {rto.low:.3f} and {rto.high:.3f} s{goal}"
+
+
+def rpo_words(rpo: RpoPart) -> str:
+    """RPO in words, with its count and objective."""
+    goal = "" if rpo.objective is None else f" (objective {spoken(rpo.objective)})"
+    if rpo.seconds is None:
+        return f"not known: {rpo.not_read} writes could not be read back{goal}"
+    return f"{spoken(rpo.seconds)}, {rpo.lost} of {rpo.acknowledged} acknowledged writes lost{goal}"

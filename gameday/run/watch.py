@@ -1,0 +1,109 @@
+"""Watch the samples as they grow: what the SLIs are now, and whether service is back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gameday.clock import NS_PER_S
+from gameday.measure.figures import sli_rules
+from gameday.measure.outage import Outage, find_outages
+from gameday.measure.plan import Plan, SliPlan
+from gameday.measure.samples import ROW_TYPE, Samples, from_rows, merge, read_clock, read_names
+from gameday.measure.sli import Judged, judge
+
+
+class Tail:
+    """One recorder file, read as it grows."""
+
+    def __init__(self, stem: Path) -> None:
+        self.stem = stem
+        self.parts: list[npt.NDArray[np.void]] = []
+        self.offset = 0
+
+    def read_on(self) -> int:
+        """Read what is new; how many samples that was."""
+        with self.stem.with_name(self.stem.name + ".samples").open("rb") as file:
+            file.seek(self.offset)
+            data = file.read()
+        count = len(data) // ROW_TYPE.itemsize
+        if count:
+            self.parts.append(np.frombuffer(data, dtype=ROW_TYPE, count=count))
+            self.offset += count * ROW_TYPE.itemsize
+        return count
+
+    def samples(self) -> Samples:
+        """Everything so far."""
+        if len(self.parts) > 1:
+            self.parts = [np.concatenate(self.parts)]
+        rows = self.parts[0] if self.parts else np.empty(0, dtype=ROW_TYPE)
+        return from_rows(rows, read_names(self.stem), int(read_clock(self.stem).get("offset_ns", 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class SliNow:
+    """An SLI at this moment: its good share in the last window, None without samples."""
+
+    name: str
+    objective: float
+    share: float | None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the objective holds now."""
+        return self.share is not None and self.share >= self.objective
+
+
+@dataclass
+class Watch:
+    """All recorders of a run, as they grow."""
+
+    folder: Path
+    plan: Plan
+    tails: dict[str, Tail] = field(default_factory=dict)
+
+    def read_on(self) -> None:
+        """Read what every recorder has written since."""
+        for path in self.folder.glob("*.samples"):
+            tail = self.tails.setdefault(path.stem, Tail(path.with_suffix("")))
+            tail.read_on()
+
+    def samples(self, recorder: str) -> Samples:
+        """Everything so far of one recorder."""
+        return merge([tail.samples() for stem, tail in self.tails.items() if stem.split(".")[0] == recorder])
+
+    def judged(self, sli: SliPlan) -> Judged:
+        """The samples of an SLI so far."""
+        return judge(self.samples(sli.recorder), match=sli.match, good_within_ns=sli.good_within_ns)
+
+    def now(self, at_ns: int) -> list[SliNow]:
+        """Every SLI over its last window."""
+        found = []
+        for sli in self.plan.slis:
+            recent = self.judged(sli).between(at_ns - round(sli.window * NS_PER_S), at_ns)
+            found.append(SliNow(sli.name, float(sli.share), recent.share()))
+        return found
+
+    def shares_between(self, start_ns: int, end_ns: int) -> list[tuple[SliPlan, float | None]]:
+        """The good share of every SLI between two moments."""
+        return [(sli, self.judged(sli).between(start_ns, end_ns).share()) for sli in self.plan.slis]
+
+    def outages(self, baseline: tuple[int, int], since_ns: int) -> list[Outage]:
+        """Every outage so far that reached beyond `since_ns`."""
+        found: list[Outage] = []
+        for sli in self.plan.slis:
+            judged = self.judged(sli).between(baseline[0], int(np.iinfo(np.int64).max))
+            if len(judged):
+                outages = find_outages(judged, sli_rules(sli, self.plan, judged, baseline))
+                found += [outage for outage in outages if outage.began.high_ns >= since_ns]
+        return found
+
+    def rates(self, at_ns: int, over_s: float = 1.0) -> tuple[float, float]:
+        """Requests and failures of the load per second, just now."""
+        load = self.samples("load")
+        recent = load.done_ns >= at_ns - round(over_s * NS_PER_S)
+        requests = np.count_nonzero(recent)
+        return float(requests / over_s), float(np.count_nonzero(recent & ~load.ok) / over_s)

@@ -1,0 +1,75 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gameday.errors import GamedayError
+from gameday.faults.postgresql import connected
+from gameday.faults.undolog import LOG_VARIABLE, UndoLog
+from gameday.lab.postgresql import Node, binaries, free_ports
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> None:
+    """The PostgreSQL of the wheel. Without it tests are skipped, unless GAMEDAY_REQUIRE_ALL=1."""
+    try:
+        binaries()
+    except GamedayError as error:
+        if os.environ.get("GAMEDAY_REQUIRE_ALL") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def new_cluster(postgresql: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a stopped server with a table of numbers: copying it is quicker than initdb."""
+    node = Node("new", tmp_path_factory.mktemp("postgresql") / "new", free_ports(1)[0])
+    try:
+        node.create()
+        node.start()
+        with connected(node.dsn) as server:
+            server.execute("CREATE TABLE numbers (n int)")
+        node.stop()
+    finally:
+        node.discard()
+    return node.data
+
+
+@pytest.fixture
+def primary(tmp_path: Path, new_cluster: Path) -> Iterator[Node]:
+    """A running PostgreSQL primary with a table of numbers."""
+    node = Node("primary", tmp_path / "primary", free_ports(1)[0])
+    try:
+        shutil.copytree(new_cluster, node.data)
+        node.start()
+        yield node
+    finally:
+        node.discard()
+
+
+@pytest.fixture
+def standby(tmp_path: Path, primary: Node) -> Iterator[Node]:
+    """A streaming standby of `primary`."""
+    node = Node("standby", tmp_path / "standby", free_ports(1)[0])
+    try:
+        node.clone(primary)
+        node.follow(primary)
+        node.start()
+        primary.wait_until_streaming(node)
+        yield node
+    finally:
+        node.discard()
+
+
+@pytest.fixture
+def undo_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UndoLog:
+    """The undo log of a run that this process belongs to."""
+    path = tmp_path / "undo.jsonl"
+    monkeypatch.setenv(LOG_VARIABLE, str(path))
+    return UndoLog(path)

@@ -1,0 +1,112 @@
+"""Kill, pause and resume real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gameday.errors import FaultError
+from gameday.faults.process import is_thawed, kill, pause, resume, thaw, the_same
+from gameday.faults.undolog import UndoLog
+
+STUBBORN = "import signal, time; signal.signal(15, 1); print('ready', flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def victim() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ignores SIGTERM."""
+    process = subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_killed_process_is_gone(victim: subprocess.Popen[bytes], undo_log: UndoLog) -> None:
+    assert kill(pid=victim.pid)["landed"]
+    assert victim.wait(1) == -signal.SIGKILL
+    (entry,) = undo_log.entries()
+    assert entry.call["func"] == "nothing_to_undo"
+
+
+def test_a_process_that_ignores_the_signal_has_not_been_killed(
+    victim: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, undo_log: UndoLog
+) -> None:
+    monkeypatch.setattr("gameday.faults.process.GONE_WITHIN_S", 0.1)
+    assert not kill(pid=victim.pid, signal_name="TERM")["landed"]
+    assert victim.poll() is None
+    assert undo_log.entries()[0].events == ("owed",)
+
+
+def test_a_paused_process_stands_still_until_its_undo(
+    victim: subprocess.Popen[bytes], undo_log: UndoLog
+) -> None:
+    assert pause(pid=victim.pid)["landed"]
+    assert psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED
+    (entry,) = undo_log.owed()
+    assert not is_thawed(**entry.call["arguments"])
+    for _ in range(2):
+        assert "runs again" in thaw(**entry.call["arguments"])
+        assert is_thawed(**entry.call["arguments"])
+
+
+def test_the_undo_of_a_pause_does_not_touch_whoever_got_the_pid_later(
+    victim: subprocess.Popen[bytes],
+) -> None:
+    started = psutil.Process(victim.pid).create_time()
+    pause(pid=victim.pid)
+    assert the_same(victim.pid, started - 60) is None
+    assert "is gone" in thaw(victim.pid, started - 60)
+    assert is_thawed(victim.pid, started - 60)
+    assert not is_thawed(victim.pid, started)
+
+
+def test_resume_lets_a_frozen_process_go_on(victim: subprocess.Popen[bytes]) -> None:
+    pause(pid=victim.pid)
+    assert resume(pid=victim.pid)["landed"]
+    assert psutil.Process(victim.pid).status() != psutil.STATUS_STOPPED
+
+
+def test_the_first_line_of_a_pidfile_names_the_process(
+    victim: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    pidfile = tmp_path / "server.pid"
+    pidfile.write_text(f"{victim.pid}\n/var/lib/data\n")
+    assert kill(pidfile=str(pidfile))["landed"]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({}, "exactly one of pid, pidfile or name"),
+        ({"pid": 4, "name": "x"}, "exactly one of pid, pidfile or name"),
+        ({"pid": 1}, "refusing to touch process 1"),
+        ({"pid": os.getpid()}, "refusing to touch"),
+        ({"pid": 2**22 + 1}, "there is no process"),
+        ({"name": "no-such-process"}, "0 processes are named 'no-such-process'"),
+        ({"pidfile": "/nonexistent/pid"}, "there is no pidfile"),
+        ({"pidfile": "/dev/null"}, "is not a process id"),
+    ],
+)
+def test_a_target_that_is_not_one_process_is_refused_and_nothing_is_owed(
+    target: dict[str, object], message: str, undo_log: UndoLog
+) -> None:
+    for action in (kill, pause, resume):
+        with pytest.raises(FaultError, match=message):
+            action(**target)  # type: ignore[arg-type]
+    assert undo_log.entries() == []
+
+
+def test_an_unknown_signal_is_refused(victim: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(FaultError, match="there is no signal 'SIGNOPE'"):
+        kill(pid=victim.pid, signal_name="SIGNOPE")
+    assert victim.poll() is None
