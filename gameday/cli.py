@@ -39,9 +39,13 @@ ROLLBACKS = click.option(
 FILE = click.Path(path_type=Path)
 
 
-@click.group(
-    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+VARIABLES = click.option(
+    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
 )
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(epilog=EXIT_CODES, context_settings=CONTEXT)
 @click.version_option(gameday.__version__, prog_name="gameday")
 def cli() -> None:
     """Break a system on purpose, fail it over, and prove how long it was down and what it lost.
@@ -56,9 +60,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("file", type=FILE)
-@click.option(
-    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
-)
+@VARIABLES
 @RESULTS
 @ROLLBACKS
 @PLAIN
@@ -72,19 +74,17 @@ def run(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | 
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
-@click.option(
-    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
-)
+@VARIABLES
 def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
     from gameday.experiment import load
-    from gameday.run.runner import Options, engine_trouble
+    from gameday.run.preflight import check_activities
 
     problems = 0
     for file in files:
         try:
             experiment = load(file, _as_mapping(variables))
-            engine_trouble(experiment, Options(Path(), variables))
+            check_activities(experiment, variables)
         except GamedayError as error:
             click.echo(str(error), err=True)
             problems += len(str(error).splitlines())
@@ -156,7 +156,8 @@ def _play(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str 
     """Load, check that everything answers, run, and end with the run's exit code."""
     from gameday.experiment import load
     from gameday.run.live import view_of
-    from gameday.run.runner import Options, check_reachable, run
+    from gameday.run.preflight import check_reachable
+    from gameday.run.runner import Options, run
 
     experiment = load(file, _as_mapping(variables))
     for warning in experiment.warnings:

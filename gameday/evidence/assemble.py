@@ -52,7 +52,6 @@ def assemble(pack: Pack) -> record.Record:
     verdict = judge_run(plan, history, figures, undos)
     at = _Moments(history.started)
     return record.Record(
-        schema=record.SCHEMA,
         run_id=pack.run_id,
         started=at(history.started.monotonic_ns),
         ended=at(history.ended.monotonic_ns),
@@ -185,7 +184,7 @@ def _rto(plan: Plan, figures: Figures) -> record.RtoPart | None:
         high=high,
         objective=plan.rto,
         met=met,
-        **{"from": plan.rto_from},
+        from_=plan.rto_from,
         impact_seen=rto.impact_seen,
         recovered=rto.recovered,
         deadline=plan.deadline,

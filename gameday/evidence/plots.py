@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,11 @@ WIDTH_PX, LEFT_PX, RIGHT_PX, BOTTOM_PX = 1000, 52, 14, 40
 TITLE_PX, BETWEEN_PX = 19, 13
 MARKS_PX, PHASES_PX = 44, 22
 BUBBLE_PX = 19
-CHARACTER_PX = 6.4
-MAX_BUCKETS = 200
-FLOORS = (0.99, 0.95, 0.9, 0.75, 0.5, 0.0)
+CHARACTER_PX = 6.1
+MAX_BUCKETS = 150
+FLOORS = (0.99, 0.95, 0.9, 0.8, 0.5, 0.0)
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 11,
@@ -128,6 +129,14 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Things that happen so and so often: for each kind its label, its colour and its sorted moments."""
+
+    name: str
+    kinds: tuple[tuple[str, str, Numbers], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """All that one plot shows, between two moments. `name` makes its ids unique on the page."""
 
@@ -139,7 +148,7 @@ class Scene:
     bands: tuple[Band, ...] = ()
     marks: tuple[Mark, ...] = ()
     traces: tuple[Trace, ...] = ()
-    load: Requests | None = None
+    rates: tuple[Rate, ...] = ()
     latency: Requests | None = None
     dots: tuple[Requests, ...] = ()
 
@@ -156,7 +165,7 @@ def _figure(scene: Scene) -> Figure:
     from matplotlib.figure import Figure
 
     heights_px = [78] * len(scene.traces) + [130] * len(scene.dots)
-    heights_px += [84] * (scene.load is not None) + [96] * (scene.latency is not None)
+    heights_px += [76] * len(scene.rates) + [92] * (scene.latency is not None)
     top_px = MARKS_PX * bool(scene.marks) + PHASES_PX * bool(scene.bands) + 4
     total_px = top_px + sum(height + TITLE_PX + BETWEEN_PX for height in heights_px) - BETWEEN_PX + BOTTOM_PX
     figure = Figure(figsize=(WIDTH_PX / 72, total_px / 72), dpi=72, facecolor="none")
@@ -188,8 +197,8 @@ def _fill_rows(rows: list[Axes], scene: Scene) -> None:
         _draw_trace(next(waiting), trace, scene)
     for requests in scene.dots:
         _draw_dots(next(waiting), requests.between(scene.start_s, scene.end_s), scene)
-    if scene.load is not None:
-        _draw_rate(next(waiting), scene.load.between(scene.start_s, scene.end_s), scene)
+    for rate in scene.rates:
+        _draw_rate(next(waiting), rate, scene)
     if scene.latency is not None:
         _draw_latency(next(waiting), scene.latency.between(scene.start_s, scene.end_s), scene)
     if rows:
@@ -210,10 +219,10 @@ def _draw_marks(figure: Figure, scene: Scene, total_px: float) -> None:
     for mark, bubble_s in zip(marks, aside_s, strict=True):
         colour = OF_KIND.get(mark.kind, MUTED)
         bend_px, bubble_px = height_px - MARKS_PX + 4, height_px - BUBBLE_PX / 2
-        axes.plot([mark.at_s, mark.at_s], [0, bend_px], color=colour, linewidth=1, alpha=0.75)
-        axes.plot([mark.at_s, bubble_s], [bend_px, bubble_px], color=colour, linewidth=1, alpha=0.75)
+        axes.plot([mark.at_s, mark.at_s], [0, bend_px], color=colour, linewidth=1, alpha=0.55)
+        axes.plot([mark.at_s, bubble_s], [bend_px, bubble_px], color=colour, linewidth=1, alpha=0.55)
         axes.plot(bubble_s, bubble_px, "o", color=colour, markersize=BUBBLE_PX - 3, clip_on=False)
-        style = {"color": CARD, "fontsize": 10, "fontweight": 700}
+        style: dict[str, Any] = {"color": CARD, "fontsize": 10, "fontweight": 700}
         axes.text(bubble_s, bubble_px - 0.5, str(mark.number), ha="center", va="center_baseline", **style)
 
 
@@ -249,37 +258,37 @@ def _draw_trace(axes: Axes, trace: Trace, scene: Scene) -> None:
 
 def _draw_dots(axes: Axes, requests: Requests, scene: Scene) -> None:
     """Every single sample at its send, as high as its latency, red when it failed."""
-    _shade(axes, requests.outages, scene)
+    _shade(axes, requests.outages, scene, inside=True)
     failed = requests.failed
     latency_ms = np.maximum(requests.latency_ms, 0.01)
     axes.set_yscale("log")
-    dots = {"linestyle": "none", "markersize": 4, "markeredgewidth": 1}
+    dots: dict[str, Any] = {"linestyle": "none", "markersize": 4, "markeredgewidth": 1}
     axes.plot(requests.sent_s[~failed], latency_ms[~failed], ".", color=GOOD, label="good", **dots)
     axes.plot(requests.sent_s[failed], latency_ms[failed], "x", color=BAD, label="bad", **dots)
-    _log_axis(axes, latency_ms)
+    _log_axis(axes, latency_ms, room=0.25)
     _titles(axes, f"{requests.name}: every sample, latency in ms", "")
     _key(axes)
 
 
-def _draw_rate(axes: Axes, requests: Requests, scene: Scene) -> None:
-    width_s = bucket_s(scene.end_s - scene.start_s, len(requests.sent_s))
-    edges_s = _edges(scene, width_s)
-    for sent_s, colour, label in (
-        (requests.sent_s, INFO, "requests"),
-        (requests.sent_s[requests.failed], BAD, "failures"),
-    ):
-        per_s = np.histogram(sent_s, edges_s)[0] / width_s
-        axes.stairs(per_s, edges_s, color=colour, label=label, linewidth=1.4)
-        axes.stairs(per_s, edges_s, fill=True, color=colour, alpha=0.15, linewidth=0)
+def _draw_rate(axes: Axes, rate: Rate, scene: Scene) -> None:
+    count = max((len(at_s) for _, _, at_s in rate.kinds), default=0)
+    edges_s = edges(scene.start_s, scene.end_s, bucket_s(scene.end_s - scene.start_s, count))
+    for label, colour, at_s in rate.kinds:
+        per_s = np.histogram(at_s, edges_s)[0] / np.diff(edges_s)
+        axes.stairs(per_s, edges_s, fill=True, color=colour, alpha=0.16, linewidth=0)
+        seen_per_s = np.where(per_s > 0, per_s, np.nan)
+        axes.stairs(seen_per_s, edges_s, color=colour, label=label, linewidth=1.4, baseline=None)
     axes.set_ylim(bottom=0)
+    axes.margins(y=0.12)
     axes.locator_params(axis="y", nbins=3)
     axes.grid(axis="y")
-    _titles(axes, f"{requests.name}: requests and failures per second", "")
+    _titles(axes, rate.name, "")
     _key(axes)
 
 
 def _draw_latency(axes: Axes, requests: Requests, scene: Scene) -> None:
-    edges_s = _edges(scene, bucket_s(scene.end_s - scene.start_s, len(requests.sent_s)))
+    width_s = bucket_s(scene.end_s - scene.start_s, len(requests.sent_s))
+    edges_s = edges(scene.start_s, scene.end_s, width_s)
     figures_ms = percentiles(requests, edges_s, (50, 99))
     axes.set_yscale("log")
     for row_ms, colour, label in zip(figures_ms, (INFO, WARN), ("p50", "p99"), strict=True):
@@ -289,7 +298,7 @@ def _draw_latency(axes: Axes, requests: Requests, scene: Scene) -> None:
     _key(axes)
 
 
-def _shade(axes: Axes, outages: Sequence[Shade], scene: Scene) -> None:
+def _shade(axes: Axes, outages: Sequence[Shade], scene: Scene, *, inside: bool = False) -> None:
     """Outages as red bands, with a bar at the foot from the shortest to the longest they can have been."""
     px_per_s = (WIDTH_PX - LEFT_PX - RIGHT_PX) / (scene.end_s - scene.start_s)
     free_from_s = scene.start_s
@@ -302,14 +311,24 @@ def _shade(axes: Axes, outages: Sequence[Shade], scene: Scene) -> None:
         axes.axvline(outage.start_s, color=BAD, linewidth=0.8, alpha=0.5)
         if outage.low_s is not None and outage.high_s is not None:
             bounds_s = [outage.start_s + outage.low_s, outage.start_s + outage.high_s]
-            bar = {"color": BAD, "linewidth": 1.6, "marker": "|", "markersize": 7, "markeredgewidth": 1.6}
+            bar: dict[str, Any] = {
+                "color": BAD,
+                "linewidth": 1.6,
+                "marker": "|",
+                "markersize": 7,
+                "markeredgewidth": 1.6,
+            }
             axes.plot(bounds_s, [0.09, 0.09], transform=across, **bar)
+        text: dict[str, Any] = {"transform": across, "color": BAD, "fontsize": 10.5, "fontweight": 700}
+        if inside:
+            axes.text((outage.start_s + end_s) / 2, 0.5, outage.label, ha="center", **text)
+            continue
         at_s = max(end_s, outage.start_s) + 5 / px_per_s
-        width_s = len(outage.label) * CHARACTER_PX / px_per_s
+        width_s = len(outage.label) * 1.2 * CHARACTER_PX / px_per_s
         if at_s + width_s > scene.end_s:
             at_s = outage.start_s - 5 / px_per_s - width_s
         if at_s >= free_from_s:
-            axes.text(at_s, 0.16, outage.label, transform=across, color=BAD, fontsize=10.5, fontweight=700)
+            axes.text(at_s, 0.16, outage.label, **text)
             free_from_s = max(at_s + width_s, end_s)
 
 
@@ -320,31 +339,33 @@ def _titles(axes: Axes, name: str, note: str) -> None:
 
 
 def _key(axes: Axes) -> None:
-    place = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.94), "borderaxespad": 0.2}
-    axes.legend(ncols=2, labelcolor=MUTED, handlelength=1.2, columnspacing=1.4, handletextpad=0.5, **place)
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.94), "borderaxespad": 0.2}
+    axes.legend(ncols=4, labelcolor=MUTED, handlelength=1.2, columnspacing=1.4, handletextpad=0.5, **place)
 
 
-def _log_axis(axes: Axes, values: Numbers) -> None:
+def _log_axis(axes: Axes, values: Numbers, room: float = 0.8) -> None:
     """Ticks at powers of ten, with plain numbers."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (1.0, 10.0)
     first, last = int(np.floor(np.log10(max(low, 0.01)))), int(np.ceil(np.log10(max(high, 0.02))))
     powers = range(first, max(last, first + 1) + 1)
-    axes.set_ylim(10.0 ** powers[0] * 0.8, 10.0 ** powers[-1] * 1.25)
+    axes.set_ylim(10.0 ** powers[0] * room, 10.0 ** powers[-1] * 1.25)
     axes.set_yticks([10.0**power for power in powers])
     axes.set_yticklabels([f"{10.0**power:g}" for power in powers])
     axes.minorticks_off()
     axes.grid(axis="y")
 
 
-def _edges(scene: Scene, width_s: float) -> Numbers:
-    first, last = np.floor(scene.start_s / width_s), np.ceil(scene.end_s / width_s)
-    edges_s: Numbers = np.arange(first, last + 1) * width_s
+def edges(start_s: float, end_s: float, width_s: float) -> Numbers:
+    """Bucket edges at multiples of the width, cut to the range; a sliver at an end joins its neighbour."""
+    inner_s = np.arange(np.ceil(start_s / width_s), np.floor(end_s / width_s) + 1) * width_s
+    keep = (inner_s > start_s + width_s / 2) & (inner_s < end_s - width_s / 2)
+    edges_s: Numbers = np.concatenate(([start_s], inner_s[keep], [end_s]))
     return edges_s
 
 
 def bucket_s(range_s: float, count: int) -> float:
-    """A round bucket width: at most 200 buckets, and on average at least five samples in each."""
-    wanted_s = max(range_s / MAX_BUCKETS, 5 * range_s / max(count, 1), 0.01)
+    """A round bucket width: at most 150 buckets, and on average at least twenty samples in each."""
+    wanted_s = max(range_s / MAX_BUCKETS, 20 * range_s / max(count, 1), 0.01)
     power = 10.0 ** np.floor(np.log10(wanted_s))
     return float(next(power * step for step in (1, 2, 5, 10) if power * step >= wanted_s * 0.999999))
 
@@ -353,10 +374,11 @@ def percentiles(requests: Requests, edges_s: Numbers, wanted: tuple[int, ...]) -
     """Latency percentiles, one row a percentile and one column a bucket; NaN where a bucket is empty."""
     figures_ms = np.full((len(wanted), len(edges_s) - 1), np.nan)
     places = np.searchsorted(requests.sent_s, edges_s)
-    for number, (first, last) in enumerate(zip(places[:-1], places[1:], strict=True)):
+    for number, (first, last) in enumerate(pairwise(places)):
         if last > first:
             figures_ms[:, number] = np.percentile(requests.latency_ms[first:last], wanted)
-    return np.maximum(figures_ms, 0.01)
+    shown_ms: Numbers = np.maximum(figures_ms, 0.01)
+    return shown_ms
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -377,14 +399,17 @@ def _svg(figure: Figure) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     text = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    figure.set_canvas(FigureCanvasSVG(figure))
+    figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
 
 
 def _inline(svg: str, scene: Scene) -> str:
     """The SVG as a part of the page: no prologue, no metadata, the page's colours and font, unique ids."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<defs>\s*</defs>|<!--.*?-->", "", svg, flags=re.S)
+    svg = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>|<defs>\s*</defs>|<!--.*?-->", "", svg, flags=re.S
+    )
     svg = re.sub(r' (?:id="(?:figure|axes|patch|line2d|text|matplotlib|legend|xtick|ytick)[^"]*")', "", svg)
     svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
     svg = re.sub(r'style="[^"]*"', lambda style: _page_style(style[0]), svg)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "gameday/record/1"
 Verdict = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
 Moment = str
 
@@ -17,7 +16,7 @@ Moment = str
 class Part(BaseModel):
     """A part of the record."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class ExperimentPart(Part):
@@ -188,7 +187,7 @@ class RecorderPart(Part):
 class Record(Part):
     """The result of a run."""
 
-    schema_: Literal["gameday/record/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["gameday/record/1"] = Field("gameday/record/1", alias="schema")
     run_id: str
     started: Moment
     ended: Moment

@@ -18,11 +18,11 @@ from gameday.clock import NS_PER_S
 from gameday.errors import GamedayError
 from gameday.evidence import columns, plots
 from gameday.evidence.pack import Pack
-from gameday.evidence.record import OutagePart, Record, RpoPart, RtoPart, SliPart, StepPart
+from gameday.evidence.record import LatencyPart, OutagePart, Record, RpoPart, RtoPart, SliPart, StepPart
 from gameday.files import write_atomically
 from gameday.measure.loss import Found, Ledger, Outcome
 from gameday.measure.plan import Plan, SliPlan
-from gameday.measure.samples import Samples
+from gameday.measure.samples import Flags, Samples
 from gameday.measure.sli import judge, shares_over_time
 from gameday.units import spoken
 
@@ -39,6 +39,7 @@ MICROSECOND = timedelta(microseconds=1)
 ROLE_OF_MOMENT = {"inject": "fault", "failover": "failover", "failback": "failback"}
 KIND_OF_MOMENT = ROLE_OF_MOMENT | {
     "impact": "fault",
+    "takeover": "failover",
     "detect": "signal",
     "declare": "signal",
     "recovered": "recovered",
@@ -168,7 +169,7 @@ class Run:
         rto = self.record.rto
         if rto is None or not rto.impact_seen:
             return None
-        deadline_s = None if rto.recovered else rto.deadline
+        deadline_s = None if rto.recovered or self.was_cut_short else rto.deadline
         return bar(rto.seconds, rto.low, rto.high, rto.objective, deadline_s)
 
     @property
@@ -193,6 +194,12 @@ class Run:
         return rpo_words(self.record.rpo)
 
     @property
+    def has_objectives(self) -> bool:
+        """Whether the drill had to show anything beyond its steady state."""
+        parts = (self.record.rto, self.record.rpo)
+        return any(part is not None and part.objective is not None for part in parts)
+
+    @property
     def not_measured(self) -> list[str]:
         """What this run says nothing about."""
         record = self.record
@@ -210,6 +217,15 @@ class Run:
         found = [(sli, outage) for sli in self.record.slis for outage in sli.outages]
         return sorted(found, key=lambda pair: pair[1].start)
 
+    @property
+    def latency(self) -> dict[tuple[str, str], list[LatencyPart]]:
+        """Latency by source and series, the load first, in the order of the phases."""
+        rows = sorted(self.record.latency, key=lambda row: row.source != "load")
+        found: dict[tuple[str, str], list[LatencyPart]] = {}
+        for row in rows:
+            found.setdefault((row.source, row.series), []).append(row)
+        return found
+
     # the plots
 
     @cached_property
@@ -223,7 +239,9 @@ class Run:
     def bands(self) -> list[plots.Band]:
         """The phases, in seconds."""
         return [
-            plots.Band(phase.name, self.ruler.of(phase.started), self.ruler.of(phase.ended or self.record.ended))
+            plots.Band(
+                phase.name, self.ruler.of(phase.started), self.ruler.of(phase.ended or self.record.ended)
+            )
             for phase in self.record.phases
         ]
 
@@ -236,7 +254,8 @@ class Run:
         load = self._requests("load", "Load")
         latency = load or self._latency_without_load()
         traces = tuple(self._traces(start_s, end_s))
-        if not traces and latency is None:
+        rates = tuple(self._rates(load))
+        if not (traces or rates or latency):
             return None
         names = ", ".join(trace.name for trace in traces) or "no SLI"
         return plots.draw(
@@ -249,7 +268,7 @@ class Run:
                 tuple(self.bands),
                 tuple(self.marks),
                 traces,
-                load,
+                rates,
                 latency,
             )
         )
@@ -264,7 +283,9 @@ class Run:
         start_s, end_s = self.ruler.of(outage.start), self.ruler.of(outage.end or outage.start)
         aside_s = max(0.4 * (end_s - start_s), 0.5)
         planned = self._planned(sli)
-        dots = planned and self._requests(planned.recorder, sli.name, tuple(self._shades(sli)))
+        if planned is None:
+            return None
+        dots = self._requests(planned.recorder, sli.name, tuple(self._shades(sli)))
         if dots is None or len(dots.between(start_s - aside_s, end_s + aside_s).sent_s) > MAX_DOTS:
             return None
         inside = (mark for mark in self.marks if start_s - aside_s <= mark.at_s <= end_s + aside_s)
@@ -316,10 +337,27 @@ class Run:
             note = f"objective {sli.objective} good in each {spoken(planned.window)}"
             yield plots.Trace(sli.name, float(planned.share), note, at_s, shares, shades)
 
+    def _rates(self, load: plots.Requests | None) -> Iterator[plots.Rate]:
+        """How often the load and the ledger asked, and what came of it."""
+        if load is not None:
+            failed_s = load.sent_s[load.failed]
+            asked = (("requests", plots.INFO, load.sent_s), ("failures", plots.BAD, failed_s))
+            yield plots.Rate("Load: requests and failures per second", asked)
+        ledger = self.ledger
+        if ledger is not None and len(ledger):
+            sent_s = self.ruler.of_ns(ledger.sent_ns)
+            is_acknowledged = ledger.outcome == Outcome.ACKNOWLEDGED
+            kinds = (
+                ("acknowledged", plots.GOOD, sent_s[is_acknowledged]),
+                ("refused or unknown", plots.WARN, sent_s[~is_acknowledged]),
+                ("acknowledged and lost", plots.BAD, sent_s[is_lost(ledger)]),
+            )
+            yield plots.Rate("Ledger: writes per second", tuple(kind for kind in kinds if len(kind[2])))
+
     def _shades(self, sli: SliPart) -> Iterator[plots.Shade]:
         for outage in sli.outages:
             end_s = None if outage.end is None else self.ruler.of(outage.end)
-            label = "not ended" if outage.seconds is None else spoken(outage.seconds)
+            label = "not ended" if outage.seconds is None else brief(outage.seconds)
             yield plots.Shade(self.ruler.of(outage.start), end_s, outage.low, outage.high, label)
 
     def _requests(
@@ -352,8 +390,7 @@ class Run:
         ledger = self.ledger
         if ledger is None or self.ruler.zero_ns is None:
             return []
-        is_lost = np.isin(ledger.found, (Found.ABSENT, Found.CORRUPT)) & (ledger.outcome == Outcome.ACKNOWLEDGED)
-        places = np.flatnonzero(is_lost)[:MAX_LOST]
+        places = np.flatnonzero(is_lost(ledger))[:MAX_LOST]
         sent_s, done_s = self.ruler.of_ns(ledger.sent_ns), self.ruler.of_ns(ledger.done_ns)
         return [
             LostWrite(
@@ -386,17 +423,14 @@ def marks(record: Record) -> Iterator[tuple[str, str, str]]:
     for name, moment in record.moments.items():
         if moment is None:
             continue
-        step = _step_of(name, moment, record.steps)
-        if step is not None:
-            told.add(step)
-        label = name if step is None else f"{name}: {record.steps[step].name}"
+        place = _step_of(name, moment, record.steps)
+        if place is not None:
+            told.add(place)
+        label = name if place is None else f"{name}: {record.steps[place].name}"
         yield moment, label, KIND_OF_MOMENT.get(name, "")
-    acting = [
-        (index, step)
-        for index, step in enumerate(record.steps)
-        if index not in told and (step.role is not None or step.kind == "action")
-    ]
-    for _, step in acting[:MAX_MARKS]:
+    others = (step for index, step in enumerate(record.steps) if index not in told)
+    acting = [step for step in others if step.role is not None or step.kind == "action"]
+    for step in acting[:MAX_MARKS]:
         yield step.started, step.name, step.role or ""
 
 
@@ -407,6 +441,13 @@ def _step_of(name: str, moment: str, steps: list[StepPart]) -> int | None:
         if step.role == role and role and abs(utc_ns(step.started) - utc_ns(moment)) <= 50_000_000:
             return index
     return None
+
+
+def is_lost(ledger: Ledger) -> Flags:
+    """The writes that were acknowledged and are not there, or not as they were written."""
+    is_gone = np.isin(ledger.found, (Found.ABSENT, Found.CORRUPT))
+    lost: Flags = is_gone & (ledger.outcome == Outcome.ACKNOWLEDGED)
+    return lost
 
 
 def matrix(ledger: Ledger) -> list[tuple[str, list[int]]]:
@@ -442,14 +483,14 @@ def bar(
     if figure_s is not None:
         known = [length_s for length_s in (figure_s, high_s, objective_s) if length_s is not None]
     longest_s = max(known) * 1.12
-    if longest_s <= 0:
-        return None
 
     def place(length_s: float | None) -> float | None:
-        return None if length_s is None else round(100 * length_s / longest_s, 3)
+        return None if length_s is None else round(100 * length_s / (longest_s or 1), 3)
 
     is_open = figure_s is None
-    return Bar(100.0 if is_open else place(figure_s) or 0.0, place(low_s), place(high_s), place(objective_s), is_open)
+    return Bar(
+        100.0 if is_open else place(figure_s) or 0.0, place(low_s), place(high_s), place(objective_s), is_open
+    )
 
 
 def rto_words(rto: RtoPart | None, *, was_cut_short: bool = False) -> str:
@@ -473,6 +514,11 @@ def rpo_words(rpo: RpoPart | None) -> str:
 def utc_ns(moment: str) -> int:
     """Nanoseconds since the Unix epoch of an RFC 3339 moment."""
     return (datetime.fromisoformat(moment) - EPOCH) // MICROSECOND * 1000
+
+
+def brief(length_s: float) -> str:
+    """A length for a plot: hundredths of a second below a minute."""
+    return f"{length_s:.2f} s" if length_s < 60 else spoken(length_s)
 
 
 def percent(share: float | None) -> str:
@@ -511,4 +557,6 @@ def plain(value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.6f}".rstrip("0").rstrip(".")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

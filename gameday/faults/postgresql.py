@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from gameday.errors import FaultError
-from gameday.faults.protocol import Landed, Undo, fault, landed, nothing_owed, nothing_to_undo
+from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
 
 __all__ = ["cut_replication", "fence", "promote"]
 
@@ -40,7 +40,7 @@ def promote(dsn: str, timeout_s: float = 30) -> Generator[Undo, None, Landed]:
     Landed: the server says that it is no longer in recovery.
     """
     with connected(dsn) as server:
-        yield Undo(nothing_to_undo, verify=nothing_owed)
+        yield NOTHING
         if not in_recovery(server):
             return landed(True, "the server was a primary already")
         # not waiting inside pg_promote: it looks at the state only ten times a second
@@ -110,7 +110,7 @@ def cut_replication(dsn: str) -> Generator[Undo, None, Landed]:
         if not in_recovery(server):
             raise FaultError("the server is a primary; only a standby has replication to cut")
         if is_cut_by_us(server):  # what it was before is in the undo of the first cut
-            yield Undo(nothing_to_undo, verify=nothing_owed)
+            yield NOTHING
         else:
             yield Undo(restore_replication, verify=is_restored, dsn=dsn, slot=altered_slot_name(server))
             set_slot_name(server, NO_SUCH_SLOT)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from gameday.errors import FaultError
-from gameday.faults.protocol import Landed, Undo, fault, landed, nothing_owed, nothing_to_undo
+from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
 
 __all__ = ["kill", "pause", "resume"]
 
@@ -33,7 +33,7 @@ def kill(
     """
     process = find(pid, pidfile, name)
     number = signal_number(signal_name)
-    yield Undo(nothing_to_undo, verify=nothing_owed)
+    yield NOTHING
     process.send_signal(number)
     is_gone = wait_until_gone(process, GONE_WITHIN_S)
     return landed(is_gone, f"process {process.pid} is {'gone' if is_gone else 'still there'}")
@@ -64,7 +64,7 @@ def resume(
     Landed: the kernel no longer reports the process as stopped.
     """
     process = find(pid, pidfile, name)
-    yield Undo(nothing_to_undo, verify=nothing_owed)
+    yield NOTHING
     process.resume()
     return landed(process.status() != psutil.STATUS_STOPPED, f"process {process.pid} runs")
 

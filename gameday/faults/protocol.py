@@ -42,6 +42,14 @@ class Undo:
         }
 
 
+def nothing_to_undo() -> None:
+    """The undo of an action that leaves nothing behind to put back."""
+
+
+# yielded by an action that leaves nothing behind; it owes nothing and stands in no log
+NOTHING = Undo(nothing_to_undo)
+
+
 @dataclass(frozen=True, slots=True)
 class Landed:
     """Whether a fault did what it says, and how that is known."""
@@ -53,16 +61,6 @@ class Landed:
 def landed(has_landed: bool, proof: str) -> Landed:
     """What a fault returns: whether it landed and the evidence that says so."""
     return Landed(has_landed, proof)
-
-
-def nothing_to_undo() -> str:
-    """Undo of an action that leaves nothing behind to put back."""
-    return "nothing to undo"
-
-
-def nothing_owed() -> bool:
-    """Verifies `nothing_to_undo`."""
-    return True
 
 
 def fault(body: Callable[P, Generator[Undo, None, Landed]]) -> Callable[P, dict[str, Any]]:
@@ -95,6 +93,8 @@ def fault(body: Callable[P, Generator[Undo, None, Landed]]) -> Callable[P, dict[
 
 
 def _record(log: UndoLog | None, fault_name: str, undo: Undo) -> list[str]:
+    if undo is NOTHING:
+        return []
     if log is None:
         logger.warning("Outside `gameday run` nothing remembers how to undo '%s'", fault_name)
         return []

@@ -153,12 +153,7 @@ def _rto(slis: tuple[SliFigures, ...], history: History) -> Rto:
     if inject_ns is None or not watched:
         return Rto(None, None, None, None, {})
     until_ns = watched[-1][1]
-    found = [
-        outage
-        for sli in slis
-        for outage in sli.outages
-        if outage.began.high_ns >= inject_ns and outage.impact_ns < until_ns
-    ]
+    found = _incident(slis, inject_ns, until_ns)
     if not found:
         return Rto(None, None, None, None, {})
     impact_ns = min(outage.impact_ns for outage in found)
@@ -166,9 +161,8 @@ def _rto(slis: tuple[SliFigures, ...], history: History) -> Rto:
         max(inject_ns, min(outage.began.low_ns for outage in found)),
         max(inject_ns, min(outage.began.high_ns for outage in found)),
     )
-    ends = [(outage.recovered_ns, outage.ended) for outage in found]
-    moments = [recovered for recovered, _ in ends if recovered is not None]
-    spans = [ended for _, ended in ends if ended is not None]
+    moments = [outage.recovered_ns for outage in found if outage.recovered_ns is not None]
+    spans = [outage.ended for outage in found if outage.ended is not None]
     if len(moments) < len(found):
         return Rto(impact_ns, None, began, None, {})
     ended = Span(max(span.low_ns for span in spans), max(span.high_ns for span in spans))
@@ -179,6 +173,34 @@ def _rto(slis: tuple[SliFigures, ...], history: History) -> Rto:
         if at_ns is not None:
             starts[name] = _interval(at_ns, Span(at_ns, at_ns), recovered_ns, ended)
     return Rto(impact_ns, recovered_ns, began, ended, starts)
+
+
+def _incident(slis: tuple[SliFigures, ...], inject_ns: int, until_ns: int) -> list[Outage]:
+    """The outages that the RTO counts.
+
+    The prober is the clock. A closed loop comes back to ask only after a pause, so its outages count where
+    no probe saw one, or where their bounds prove that it was out earlier or longer.
+    """
+    seen = [
+        (sli.plan.period is not None, outage)
+        for sli in slis
+        for outage in sli.outages
+        if outage.began.high_ns >= inject_ns and outage.impact_ns < until_ns
+    ]
+    probed = [outage for is_probed, outage in seen if is_probed]
+    return probed + [
+        outage for is_probed, outage in seen if not is_probed and not _is_told_by(outage, probed)
+    ]
+
+
+def _is_told_by(outage: Outage, probed: list[Outage]) -> bool:
+    """Whether a closed-loop outage neither began earlier nor ended later than the probes' for sure."""
+    if not probed or outage.ended is None:
+        return False
+    spans = [other.ended for other in probed if other.ended is not None]
+    begins_no_earlier = outage.began.high_ns >= min(other.began.low_ns for other in probed)
+    ends_no_later = len(spans) < len(probed) or outage.ended.low_ns <= max(span.high_ns for span in spans)
+    return begins_no_earlier and ends_no_later
 
 
 def _interval(start_ns: int, began: Span, recovered_ns: int, ended: Span) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from gameday.clock import NS_PER_S
 from gameday.experiment.model import Blocks, Objectives
@@ -46,7 +46,7 @@ class Plan:
     service: dict[str, Any] | None = None
     rto: float | None = None
     rpo: float | None = None
-    rto_from: str = "impact"
+    rto_from: Literal["impact", "inject", "declare"] = "impact"
     sustain: float = 10.0
     deadline: float = 300.0
     baseline: float = 0.0

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gameday.measure.figures import Figures
 from gameday.experiment.model import FAULT
+from gameday.measure.figures import Figures
 from gameday.measure.history import METHOD, VERIFICATION, History
 from gameday.measure.plan import Plan, SliPlan
 from gameday.units import spoken

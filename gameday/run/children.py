@@ -1,4 +1,4 @@
-"""Child processes of a run: each in a session of its own, with a line in and a line out, ended by its group."""
+"""Child processes of a run, each in a session of its own, with a line in and a line out."""
 
 from __future__ import annotations
 
@@ -31,9 +31,12 @@ class Child:
     def recorder(cls, name: str, module: str, orders: dict[str, Any], log: Path) -> Child:
         """Start a recorder module; its orders come on standard input, which stays open as its lifeline."""
         command = [sys.executable, "-m", module]
-        process = _start(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert process.stdin is not None and process.stdout is not None
-        child = cls(name, process, process.stdout.fileno(), process.stdin.fileno())
+        orders_out, orders_in = os.pipe()
+        messages_out, messages_in = os.pipe()
+        process = _start(command, log, stdin=orders_out, stdout=messages_in)
+        os.close(orders_out)
+        os.close(messages_in)
+        child = cls(name, process, messages_out, orders_in)
         child.send(orders)
         return child
 

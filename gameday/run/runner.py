@@ -6,39 +6,34 @@ disposable child, and the runner still undoes and records.
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import subprocess
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from gameday import clock
-from gameday.errors import InvalidInput, Problem
 from gameday.evidence import assemble, pack, report
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.experiment import Experiment
-from gameday.experiment.activities import walk, with_role
+from gameday.experiment.activities import with_role
 from gameday.experiment.model import FAULT
-from gameday.faults.undolog import LOG_VARIABLE, Entry, UndoLog
+from gameday.faults.undolog import Entry, UndoLog
 from gameday.measure import history
-from gameday.measure.plan import Plan, plan_of
+from gameday.measure.plan import plan_of
 from gameday.measure.verdict import baseline_trouble
-from gameday.observe import load as locust
-from gameday.observe.preflight import unreachable
+from gameday.observe.load import running_users
 from gameday.run import undo
-from gameday.run.children import Child, end_load, start_load
+from gameday.run.crew import Crew, Lost
+from gameday.run.preflight import check_activities
 from gameday.run.timeline import Timeline
 from gameday.run.view import Now, View
 from gameday.run.watch import Watch
 
-TICK_S = 0.1
 LOOK_FOR_RECOVERY_EVERY_S = 0.5
 START_WITHIN_S = 60.0
 READ_BACK_WITHIN_S = 300.0
@@ -80,78 +75,40 @@ class Outcome:
 
 def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     """Play an experiment. Raises GamedayError, with nothing touched, when it cannot begin."""
-    engine_trouble(experiment, options)
+    check_activities(experiment, options.variables)
     folder = pack.create(options.results, experiment.title)
     game = Run(experiment, options, folder, view)
     with game.signals_heard(), view:
         game.play()
-    return Outcome(folder, game.finish())
+    record = judge(folder)
+    view.end(folder, record)
+    return Outcome(folder, record)
 
 
-def engine_trouble(experiment: Experiment, options: Options) -> None:
-    """Have chaoslib validate the experiment in a process of its own. Raises InvalidInput with what it says."""
-    engine = Child.engine(
-        {"experiment": experiment.document, "variables": list(options.variables), "only_validate": True},
-        Path(os.devnull),
-        dict(os.environ),
-    )
-    engine.process.wait()
-    messages = list(engine.messages())
-    engine.kill()
-    trouble = next((message["trouble"] for message in messages if message["event"] == "validated"), None)
-    if not messages:
-        trouble = f"the engine did not start (exit code {engine.process.returncode})"
-    if trouble is not None:
-        line, column = experiment.places.of_value(_activity_named_in(trouble, experiment.document))
-        raise InvalidInput(
-            [Problem(str(experiment.path), line, column, f"Chaos Toolkit refuses it: {trouble}")]
-        )
+def judge(folder: Pack) -> Record:
+    """Measure, judge and report a finished run from what is in its pack."""
+    assemble.keep_samples(folder)
+    record = assemble.write(folder)
+    report.write(folder)
+    return record
 
 
-def check_reachable(experiment: Experiment) -> None:
-    """Ask everything that the run needs once. Raises InvalidInput with what does not answer."""
-    problems = [
-        Problem(str(experiment.path), *experiment.places.of_value(path), f"{'.'.join(map(str, path))}: {why}")
-        for path, why in unreachable(experiment.blocks)
-    ]
-    if problems:
-        raise InvalidInput(problems)
-
-
-def _activity_named_in(trouble: str, document: dict[str, Any]) -> tuple[str | int, ...]:
-    """The path of the activity that a message of chaoslib names; the whole file when it names none."""
-    for path, activity in walk(document):
-        if activity.get("name") and f"'{activity['name']}'" in trouble:
-            return path
-    return ()
-
-
-@dataclass
 class Run:
-    """One run and everything it started."""
+    """One run, phase by phase."""
 
-    experiment: Experiment
-    options: Options
-    pack: Pack
-    view: View
-    plan: Plan = field(init=False)
-    timeline: Timeline = field(init=False)
-    watch: Watch = field(init=False)
-    engine: Child | None = None
-    recorders: list[Child] = field(default_factory=list)
-    locust: subprocess.Popen[bytes] | None = None
-    phases: dict[str, int] = field(default_factory=dict)
-    engine_waits: str | None = None
-    engine_has_ended: bool = False
-    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    signalled: str | None = None
-    inject_ns: int | None = None
-
-    def __post_init__(self) -> None:
-        self.plan = plan_of(self.experiment.blocks)
-        self.timeline = Timeline(self.pack.timeline)
-        self.timeline.listeners.append(self.view.event)
-        self.watch = Watch(self.pack.raw, self.plan)
+    def __init__(self, experiment: Experiment, options: Options, folder: Pack, view: View) -> None:
+        self.experiment = experiment
+        self.options = options
+        self.pack = folder
+        self.view = view
+        self.plan = plan_of(experiment.blocks)
+        self.timeline = Timeline(folder.timeline)
+        self.timeline.listeners.append(view.event)
+        self.watch = Watch(folder.raw, self.plan)
+        self.crew = Crew(experiment, folder)
+        self.phases: dict[str, int] = {}
+        self.inject_ns: int | None = None
+        self.signalled: str | None = None
 
     def play(self) -> None:
         """The game day's programme."""
@@ -159,8 +116,7 @@ class Run:
         self.timeline.tie_clocks()
         self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
         try:
-            self.start_engine()
-            self.start_recorders()
+            self.begin()
             self.baseline()
             self.method()
             self.recovery()
@@ -168,39 +124,33 @@ class Run:
             self.roll_back()
         except Unsteady as unsteady:
             self.timeline.add("unsteady", reason=str(unsteady))
-        except Halt as halt:
-            self.timeline.add("halted", reason=str(halt))
-        except Exception as error:
-            # the record says `aborted`, the log has the trace, and everything is still put back
+        except (Halt, Lost) as halt:
+            self.halted(halt)
+        except Exception as error:  # noqa: BLE001 - whatever failed, everything is put back and recorded
             self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
             (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
         finally:
             self.put_back()
-            self.stop_recorders()
+            self.crew.dismiss()
             self.timeline.tie_clocks()
 
-    def finish(self) -> Record:
-        """Measure, judge and report from what is in the pack."""
-        assemble.keep_samples(self.pack)
-        record = assemble.write(self.pack)
-        report.write(self.pack)
-        self.view.end(self.pack, record)
-        return record
-
-    # the phases
-
-    def baseline(self) -> None:
-        """Let the load warm up, then see that the steady state holds before anything is broken."""
-        if not self.plan.is_watched:
-            return
+    def begin(self) -> None:
+        """Start everything, let the load warm up."""
+        self.crew.start_engine(list(self.options.variables), self.options.rollbacks)
+        self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
+        self.crew.start_recorders()
+        self.until(lambda: self.crew.is_ready, START_WITHIN_S, "the recorders")
         load = self.experiment.blocks.load
         if load is not None:
             self.phase("warm-up")
-            within_s = START_WITHIN_S + (
-                load.workers.within if load.workers else load.users / load.spawn_rate
-            )
-            self.until(lambda: locust.running_users(self.pack.raw) >= load.users, within_s, "Locust's users")
+            self.crew.start_load()
+            ramp_s = load.users / load.spawn_rate + (load.workers.within if load.workers else 0)
+            all_run = lambda: running_users(self.pack.raw) >= load.users  # noqa: E731 - a condition to wait for
+            self.until(all_run, START_WITHIN_S + ramp_s, "the load with all its users")
             self.wait(load.warm_up)
+
+    def baseline(self) -> None:
+        """See that the steady state holds before anything is broken."""
         self.phase(history.BASELINE)
         self.wait(self.plan.baseline)
         shares = self.watch.shares_between(self.phases[history.BASELINE], clock.now_ns())
@@ -209,135 +159,89 @@ class Run:
 
     def method(self) -> None:
         """Let the engine check the hypothesis and play the method."""
-        if history.BASELINE not in self.phases:
-            self.phase(history.BASELINE)
-        self.go_on()
-        self.until(lambda: self.engine_waits is not None or self.engine_has_ended)
+        self.engine_goes_on()
 
     def recovery(self) -> None:
         """Wait until service is back and has stayed so, or until the deadline."""
-        if self.engine_waits != "recovery":
+        if self.crew.engine_waits != "recovery":
             return
         self.phase(history.RECOVERY)
         if not self.plan.slis or self.inject_ns is None:
             return
-        limit_s = self.plan.deadline + self.plan.sustain
-        is_back = self.every(LOOK_FOR_RECOVERY_EVERY_S, self.is_back)
-        deadline_ns = self.inject_ns + round(limit_s * clock.NS_PER_S)
-        while not is_back():
-            if clock.now_ns() > deadline_ns:
+        limit_ns = round((self.plan.deadline + self.plan.sustain) * clock.NS_PER_S)
+        while not self.is_back():
+            if clock.now_ns() > self.inject_ns + limit_ns:
                 self.timeline.add("deadline", reason=f"service was not back after {self.plan.deadline:g} s")
                 return
-            self.pump()
+            self.wait(LOOK_FOR_RECOVERY_EVERY_S)
         self.timeline.add("recovered")
 
     def is_back(self) -> bool:
         """Whether every outage since the fault is over and stayed so, and none is still to be expected."""
-        assert self.inject_ns is not None
-        outages = self.watch.outages((self.phases[history.BASELINE], self.inject_ns), self.inject_ns)
-        if any(outage.recovered_ns is None for outage in outages):
+        outages = self.outages_since(self.inject_ns)
+        if any(outage is None for outage in outages):
             return False
         quiet_ns = clock.now_ns() - self.phases[history.RECOVERY]
         return bool(outages) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
 
+    def outages_since(self, start_ns: int | None) -> list[int | None]:
+        """When each outage that began since then was over; None for one that lasts, or is not yet sure."""
+        inject_ns = self.inject_ns or self.phases[history.BASELINE]
+        before = (self.phases[history.BASELINE], inject_ns)
+        return [outage.recovered_ns for outage in self.watch.outages(before, start_ns or inject_ns)]
+
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""
-        if self.engine_waits != "recovery":
+        if self.crew.engine_waits != "recovery":
             return
         self.phase(history.VERIFICATION)
-        ledger = next((child for child in self.recorders if child.name == "ledger"), None)
-        if ledger is not None:
-            ledger.send("read-back")
-            self.until(lambda: "read-back" in self.answers, READ_BACK_WITHIN_S, "the ledger's read-back")
-        self.go_on()
-        self.until(lambda: self.engine_waits is not None or self.engine_has_ended)
+        if self.crew.read_back():
+            self.until(lambda: self.crew.has_read_back, READ_BACK_WITHIN_S, "the ledger's read-back")
+        self.engine_goes_on()
 
     def roll_back(self) -> None:
         """Let the engine play the rollbacks."""
         self.phase(history.UNDO)
-        if not self.engine_has_ended:
-            self.go_on()
-            self.until(lambda: self.engine_has_ended, ROLLBACKS_WITHIN_S, "the rollbacks")
+        if not self.crew.engine_has_ended:
+            self.crew.go_on()
+            self.until(lambda: self.crew.engine_has_ended, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
 
     def put_back(self) -> None:
         """Undo whatever is still owed, whatever happened; then watch that service is as before."""
-        was_cut_short = not self.engine_has_ended
-        if self.engine is not None:
-            self.engine.kill()
+        was_cut_short = not self.crew.engine_has_ended
+        self.crew.end_engine()
         if history.UNDO not in self.phases:
             self.phase(history.UNDO)
         if was_cut_short and history.METHOD in self.phases:
-            self.rollbacks_after_a_halt()
+            self.roll_back_after_a_halt()
         undo.play(UndoLog(self.pack.undo_log), self.tell_undo)
-        if not was_cut_short and self.plan.after_check and history.METHOD in self.phases:
-            self.phase(history.AFTER_CHECK)
-            try:
-                self.wait(self.plan.after_check)
-            except Halt as halt:
-                self.timeline.add("halted", reason=str(halt))
+        if not was_cut_short and history.METHOD in self.phases and self.plan.is_watched:
+            self.after_check()
 
-    def rollbacks_after_a_halt(self) -> None:
+    def roll_back_after_a_halt(self) -> None:
         """Play the rollbacks in a new engine: the old one may have hung inside an activity."""
-        self.engine_has_ended = False
-        self.engine = self.new_engine(only_rollbacks=True, left_journal=str(self.pack.journal))
-        deadline_ns = clock.now_ns() + round(ROLLBACKS_WITHIN_S * clock.NS_PER_S)
-        while self.engine.is_alive and not self.engine_has_ended and clock.now_ns() < deadline_ns:
+        left = str(self.pack.journal)
+        self.crew.start_engine(list(self.options.variables), self.options.rollbacks, left_journal=left)
+        end_ns = clock.now_ns() + round(ROLLBACKS_WITHIN_S * clock.NS_PER_S)
+        engine = self.crew.engine
+        while engine is not None and engine.is_alive and clock.now_ns() < end_ns:
             self.listen()
-            if self.engine_waits is not None:
-                self.go_on()
-        self.engine.kill()
+            if self.crew.engine_waits is not None:
+                self.crew.go_on()
+        self.crew.end_engine()
 
-    # the children
+    def after_check(self) -> None:
+        """Watch that service is as before, until the last brown-out of the undo is over for sure."""
+        self.phase(history.AFTER_CHECK)
+        limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
+        try:
+            self.wait(self.plan.after_check)
+            while None in self.outages_since(self.phases[history.UNDO]) and clock.now_ns() < limit_ns:
+                self.wait(LOOK_FOR_RECOVERY_EVERY_S)
+        except (Halt, Lost) as halt:
+            self.halted(halt)
 
-    def start_engine(self) -> None:
-        """Start the engine; it waits for the word to begin."""
-        self.engine = self.new_engine()
-        self.until(lambda: self.engine_waits == "start", START_WITHIN_S, "the engine")
-
-    def new_engine(self, **more: Any) -> Child:
-        """An engine with this run's orders."""
-        orders = {
-            "experiment": self.experiment.document,
-            "variables": list(self.options.variables),
-            "rollbacks": self.options.rollbacks,
-            "journal": str(self.pack.journal),
-            **more,
-        }
-        environment = {**os.environ, LOG_VARIABLE: str(self.pack.undo_log)}
-        return Child.engine(orders, self.pack.logs / "engine.log", environment)
-
-    def start_recorders(self) -> None:
-        """Start whatever the experiment asks for: prober, ledger, load."""
-        blocks, folder = self.experiment.blocks, str(self.pack.raw)
-        probes = {sli.recorder: dump(sli.probe) for sli in blocks.slis if sli.probe is not None}
-        if probes:
-            self.start_recorder("prober", {"folder": folder, "probes": probes})
-        if blocks.ledger is not None:
-            orders = {"folder": folder, "run": self.pack.run_id, "ledger": dump(blocks.ledger)}
-            self.start_recorder("ledger", orders)
-        self.until(
-            lambda: len(self.answers.get("ready", {})) >= len(self.recorders), START_WITHIN_S, "the recorders"
-        )
-        if blocks.load is not None:
-            locustfile = (self.experiment.path.parent / blocks.load.locustfile).resolve()
-            command = locust.command(blocks.load, locustfile)
-            self.locust = start_load(
-                command, self.pack.logs / "locust.log", locust.environment(self.pack.raw)
-            )
-
-    def start_recorder(self, name: str, orders: dict[str, Any]) -> None:
-        """Start one recorder module of `gameday.observe`."""
-        log = self.pack.logs / f"{name}.log"
-        self.recorders.append(Child.recorder(name, f"gameday.observe.{name}", orders, log))
-
-    def stop_recorders(self) -> None:
-        """End load and recorders, the load first: nothing should see it go."""
-        if self.locust is not None:
-            end_load(self.locust)
-        for child in self.recorders:
-            child.stop()
-
-    # time passes
+    # while time passes
 
     def wait(self, seconds: float) -> None:
         """Let time pass while everything is watched."""
@@ -353,83 +257,41 @@ class Run:
                 raise Halt(f"{what} did not come within {within_s:g} s")
             self.pump()
 
-    def every(self, period_s: float, check: Callable[[], bool]) -> Callable[[], bool]:
-        """A check that is made no more often than once a period."""
-        last_ns = 0
-
-        def checked() -> bool:
-            nonlocal last_ns
-            if clock.now_ns() - last_ns < period_s * clock.NS_PER_S:
-                return False
-            last_ns = clock.now_ns()
-            return check()
-
-        return checked
+    def engine_goes_on(self) -> None:
+        """Let the engine go on until it waits again or has ended."""
+        self.crew.go_on()
+        self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
 
     def pump(self) -> None:
-        """One tick: hear the children, see that they live, show what is going on. Raises Halt."""
+        """One tick. Raises Halt on a signal, Lost when something that must live has ended."""
         self.listen()
         if self.signalled is not None:
             raise Halt(self.signalled)
-        self.look_after_children()
+        self.crew.look_after()
 
     def listen(self) -> None:
-        """Hear the children for one tick."""
-        children = [child for child in (self.engine, *self.recorders) if child is not None]
-        select.select([child.inbox for child in children if child.is_alive], [], [], TICK_S)
-        for child in children:
-            for message in child.messages():
-                self.heard(child, message)
+        """Hear the crew for one tick, and show what is going on."""
+        self.crew.listen(self.heard)
         self.watch.read_on()
-        self.view.tick(self.now())
+        phase = next(reversed(self.phases), "starting")
+        self.view.tick(Now(clock.now_ns(), phase, self.inject_ns, self.watch, self.plan))
 
-    def look_after_children(self) -> None:
-        """Halt when something that must live has died."""
-        if self.engine is not None and not self.engine.is_alive and not self.engine_has_ended:
-            raise Halt(f"the engine ended by itself (exit code {self.engine.process.returncode})")
-        for child in self.recorders:
-            is_done = child.name == "ledger" and "read-back" in self.answers
-            if not child.is_alive and not is_done:
-                self.lost(child.name, child.process.returncode)
-        if self.locust is not None and self.locust.poll() is not None:
-            self.lost("load", self.locust.returncode)
-
-    def lost(self, name: str, code: int) -> None:
-        """Record that a recorder died, and halt."""
-        self.timeline.add("recorder-lost", name=name, exit_code=code)
-        raise Halt(
-            f"the recorder '{name}' ended by itself (exit code {code}); see logs/{LOGS.get(name, name)}.log"
-        )
-
-    def heard(self, child: Child, message: dict[str, Any]) -> None:
-        """Take in one message of a child."""
-        event = message.pop("event")
-        at_ns = message.pop("t_ns", None)
-        if child.name != "engine":
-            self.answers.setdefault(event, {})[child.name] = message
-        elif event == "waiting":
-            self.engine_waits = message["why"]
-        elif event == "method-started":
+    def heard(self, event: str, message: dict[str, Any]) -> None:
+        """Record what the engine says."""
+        at_ns = message.pop("t_ns")
+        if event == "method-started":
             self.phase(history.METHOD, at_ns)
-        elif event == "ended":
-            self.engine_has_ended = True
-            self.timeline.add("engine-ended", t_ns=at_ns, **message)
-        elif event in ("step-started", "step-ended", "engine-error"):
-            self.note_injection(event, message, at_ns)
+        elif event in ("step-started", "step-ended", "engine-error", "engine-ended"):
+            if event == "step-started" and self.inject_ns is None and self.is_injection(message):
+                self.inject_ns = at_ns
             self.timeline.add(event, t_ns=at_ns, **message)
 
-    def note_injection(self, event: str, message: dict[str, Any], at_ns: int | None) -> None:
-        """Remember when the first fault, or the first action of a method without roles, started."""
-        is_first = self.inject_ns is None and event == "step-started" and message["part"] == history.METHOD
+    def is_injection(self, step: dict[str, Any]) -> bool:
+        """Whether a step of the method is its first fault, or its first action when no step has a role."""
+        if step["part"] != history.METHOD:
+            return False
         has_faults = bool(with_role(self.experiment.document, FAULT))
-        if is_first and (message["role"] == FAULT if has_faults else message["kind"] == "action"):
-            self.inject_ns = at_ns
-
-    def go_on(self) -> None:
-        """Let the waiting engine go on."""
-        assert self.engine is not None
-        self.engine_waits = None
-        self.engine.send("go on")
+        return bool(step["role"] == FAULT if has_faults else step["kind"] == "action")
 
     def phase(self, name: str, at_ns: int | None = None) -> None:
         """Begin a phase."""
@@ -440,18 +302,17 @@ class Run:
         """Record how an undo goes."""
         self.timeline.add(event, step=entry.step, fault=entry.fault, detail=detail)
 
-    def now(self) -> Now:
-        """What the live view shows."""
-        at_ns = clock.now_ns()
-        return Now(at_ns, next(reversed(self.phases), "starting"), self.inject_ns, self.watch, self.plan)
+    def halted(self, halt: Halt | Lost) -> None:
+        """Record why the run stops."""
+        if isinstance(halt, Lost) and halt.name != "engine":
+            self.timeline.add("recorder-lost", name=halt.name, exit_code=halt.code)
+        self.timeline.add("halted", reason=str(halt))
 
     @contextmanager
     def signals_heard(self) -> Iterator[None]:
         """Ctrl-C and SIGTERM halt the run; a closed terminal does not."""
 
         def hear(number: int, frame: FrameType | None) -> None:
-            if self.signalled is not None:
-                self.timeline.add("signal", reason=f"{signal.Signals(number).name} again; still undoing")
             self.signalled = f"{signal.Signals(number).name} was received"
 
         old = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -461,12 +322,3 @@ class Run:
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
-
-
-LOGS = {"load": "locust"}
-
-
-def dump(block: Any) -> dict[str, Any]:
-    """A block of the experiment as the recorder reads it back."""
-    plain: dict[str, Any] = block.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return plain

@@ -18,7 +18,7 @@ Tell = Callable[[str, Entry, str], None]
 
 
 def play(log: UndoLog, tell: Tell = lambda *_: None) -> list[Entry]:
-    """Undo everything still owed; returns what is still owed afterwards. An undo that fails stops no other."""
+    """Undo everything still owed; returns what still is. An undo that fails stops no other."""
     for entry in log.owed():
         _play_one(log, entry, tell)
     return log.owed()

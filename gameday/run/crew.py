@@ -1,0 +1,155 @@
+"""The crew of a run: the engine, the recorders and the load, each a process of its own."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gameday.evidence.pack import Pack
+from gameday.experiment import Experiment
+from gameday.experiment.model import Block
+from gameday.faults.undolog import LOG_VARIABLE
+from gameday.observe import load as locust
+from gameday.run.children import Child, end_load, start_load
+
+TICK_S = 0.1
+
+Hear = Callable[[str, dict[str, Any]], None]
+
+
+class Lost(Exception):
+    """A process that must live has ended. `name` says which."""
+
+    def __init__(self, name: str, code: int) -> None:
+        self.name = name
+        self.code = code
+        log = "locust" if name == "load" else name
+        super().__init__(f"'{name}' ended by itself (exit code {code}); see logs/{log}.log")
+
+
+@dataclass
+class Crew:
+    """The processes of a run, and what they have said.
+
+    engine_waits: what the engine waits for, None while it works. ready: the recorders that record.
+    has_read_back: whether the ledger has been read back.
+    """
+
+    experiment: Experiment
+    pack: Pack
+    engine: Child | None = None
+    recorders: list[Child] = field(default_factory=list)
+    locust: subprocess.Popen[bytes] | None = None
+    engine_waits: str | None = None
+    engine_has_ended: bool = False
+    ready: set[str] = field(default_factory=set)
+    has_read_back: bool = False
+
+    def start_engine(self, variables: list[str], rollbacks: str | None, **more: Any) -> None:
+        """Start an engine; it waits for the word to begin."""
+        orders = {
+            "experiment": self.experiment.document,
+            "variables": variables,
+            "rollbacks": rollbacks,
+            "journal": str(self.pack.journal),
+            **more,
+        }
+        environment = {**os.environ, LOG_VARIABLE: str(self.pack.undo_log)}
+        self.engine_waits, self.engine_has_ended = None, False
+        self.engine = Child.engine(orders, self.pack.logs / "engine.log", environment)
+
+    def start_recorders(self) -> None:
+        """Start the prober and the ledger, as far as the experiment asks for them."""
+        blocks, folder = self.experiment.blocks, str(self.pack.raw)
+        probes = {sli.recorder: as_orders(sli.probe) for sli in blocks.slis if sli.probe is not None}
+        if probes:
+            self._start_recorder("prober", {"folder": folder, "probes": probes})
+        if blocks.ledger is not None:
+            orders = {"folder": folder, "run": self.pack.run_id, "ledger": as_orders(blocks.ledger)}
+            self._start_recorder("ledger", orders)
+
+    def _start_recorder(self, name: str, orders: dict[str, Any]) -> None:
+        log = self.pack.logs / f"{name}.log"
+        self.recorders.append(Child.recorder(name, f"gameday.observe.{name}", orders, log))
+
+    def start_load(self) -> None:
+        """Start Locust, if the experiment asks for load."""
+        load = self.experiment.blocks.load
+        if load is not None:
+            locustfile = (self.experiment.path.parent / load.locustfile).resolve()
+            log, environment = self.pack.logs / "locust.log", locust.environment(self.pack.raw)
+            self.locust = start_load(locust.command(load, locustfile), log, environment)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every recorder records."""
+        return len(self.ready) == len(self.recorders)
+
+    def read_back(self) -> bool:
+        """Ask the ledger to read everything back; whether there is a ledger."""
+        ledgers = [child for child in self.recorders if child.name == "ledger"]
+        for ledger in ledgers:
+            ledger.send("read-back")
+        return bool(ledgers)
+
+    def go_on(self) -> None:
+        """Let the waiting engine go on."""
+        self.engine_waits = None
+        if self.engine is not None:
+            self.engine.send("go on")
+
+    def listen(self, hear: Hear) -> None:
+        """Take in what the processes say for one tick; the engine's news goes to `hear`."""
+        children = [child for child in (self.engine, *self.recorders) if child is not None]
+        select.select([child.inbox for child in children if child.is_alive], [], [], TICK_S)
+        for child in children:
+            for message in child.messages():
+                self._heard(child, message, hear)
+
+    def _heard(self, child: Child, message: dict[str, Any], hear: Hear) -> None:
+        event = message.pop("event")
+        match event:
+            case "ready":
+                self.ready.add(child.name)
+            case "read-back":
+                self.has_read_back = True
+            case "waiting":
+                self.engine_waits = message["why"]
+            case "ended":
+                self.engine_has_ended = True
+                hear("engine-ended", message)
+            case _ if child.name == "engine":
+                hear(event, message)
+
+    def look_after(self) -> None:
+        """Raise Lost when something that must live has ended."""
+        if self.engine is not None and not self.engine.is_alive and not self.engine_has_ended:
+            raise Lost("engine", self.engine.process.returncode)
+        for child in self.recorders:
+            is_done = child.name == "ledger" and self.has_read_back
+            if not child.is_alive and not is_done:
+                raise Lost(child.name, child.process.returncode)
+        if self.locust is not None and self.locust.poll() is not None:
+            raise Lost("load", self.locust.returncode)
+
+    def end_engine(self) -> None:
+        """End the engine and whatever its activities started, even inside a call that hangs."""
+        if self.engine is not None:
+            self.engine.kill()
+
+    def dismiss(self) -> None:
+        """End the load, then the recorders: nothing should see the load go."""
+        if self.locust is not None:
+            end_load(self.locust)
+        for child in self.recorders:
+            child.stop()
+
+
+def as_orders(block: Block) -> dict[str, Any]:
+    """A block of the experiment as the recorder reads it back."""
+    plain: dict[str, Any] = block.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return plain

@@ -1,0 +1,142 @@
+"""The engine's feed: what chaoslib does, told to the runner; and the places where the runner holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from chaoslib import substitute
+from chaoslib.run import RunEventHandler
+
+from gameday import clock
+from gameday.faults.protocol import current_step
+from gameday.faults.undolog import UndoLog
+from gameday.files import write_atomically
+from gameday.measure.history import BASELINE, METHOD, UNDO, VERIFICATION
+
+
+class Line:
+    """The line to the runner: events out, orders in, on pipes of their own."""
+
+    def __init__(self, orders: int, events: int) -> None:
+        # an activity's children must not hold the line open
+        for descriptor in (orders, events):
+            os.set_inheritable(descriptor, False)
+        self.orders = os.fdopen(orders, "r")
+        self.events = os.fdopen(events, "w", buffering=1)
+
+    def tell(self, event: str, **more: Any) -> None:
+        """Tell the runner, on the run clock. A runner that is gone is told nothing."""
+        message = {"event": event, "t_ns": clock.now_ns(), **more}
+        with contextlib.suppress(BrokenPipeError):
+            self.events.write(json.dumps(message, default=str) + "\n")
+
+    def wait(self, why: str) -> None:
+        """Wait until the runner says to go on."""
+        self.tell("waiting", why=why)
+        self.orders.readline()
+
+
+class Feed(RunEventHandler):  # type: ignore[misc]
+    """Tells of every activity, keeps the journal on disk, and waits before recovery and rollbacks.
+
+    `configuration` is chaoslib's, once it is loaded: the undo of an activity is logged with its variables
+    filled in, so that it can be played without the experiment.
+    """
+
+    def __init__(self, line: Line, journal: dict[str, Any], path: Path) -> None:
+        self.line = line
+        self.journal = journal
+        self.path = path
+        self.part = BASELINE
+        self.configuration: dict[str, Any] = {}
+
+    def running(self, experiment: Any, journal: Any, configuration: dict[str, Any], *_: Any) -> None:
+        self.configuration = configuration
+
+    def start_method(self, experiment: Any) -> None:
+        self.part = METHOD
+        self.line.tell("method-started")
+
+    def method_completed(self, experiment: Any, state: Any = None) -> None:
+        self.line.wait("recovery")
+
+    def start_hypothesis_after(self, experiment: Any) -> None:
+        self.part = VERIFICATION
+
+    def hypothesis_after_completed(self, experiment: Any, state: Any, journal: Any) -> None:
+        self.save()
+
+    def start_rollbacks(self, experiment: Any) -> None:
+        self.part = UNDO
+        self.line.wait("undo")
+
+    def start_activity(self, activity: dict[str, Any]) -> None:
+        name = str(activity.get("name"))
+        current_step.set(name)
+        told = {
+            "kind": activity.get("type"),
+            "role": activity.get("role"),
+            "runbook": activity.get("runbook"),
+        }
+        self.line.tell("step-started", name=name, part=self.part, **told)
+        self.owe_declared_undo(activity, name)
+
+    def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
+        output = run.get("output")
+        self.line.tell(
+            "step-ended",
+            name=str(activity.get("name")),
+            role=activity.get("role"),
+            part=self.part,
+            status=run.get("status"),
+            error=_last_line(run.get("exception")),
+            exit_code=_exit_code(activity, output),
+            **_proof(output),
+        )
+        self.save()
+
+    def owe_declared_undo(self, activity: dict[str, Any], name: str) -> None:
+        """Log the `undo:` that a third-party action declares, before the action acts."""
+        log = UndoLog.of_this_run()
+        if log is not None and isinstance(activity.get("undo"), dict):
+            undo = {"type": "action", "name": f"undo {name}", **activity["undo"]}
+            log.owe(name, name, {"activity": substitute(undo, self.configuration, {})})
+
+    def save(self) -> None:
+        """Put the journal on disk as it is now."""
+        write_atomically(self.path, as_json(self.journal))
+
+
+def as_json(journal: dict[str, Any]) -> str:
+    """The journal as JSON; what JSON cannot say is written as text."""
+    return json.dumps(journal, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(map(str, value))
+    return getattr(value, "value", None) or str(value)
+
+
+def _proof(output: Any) -> dict[str, Any]:
+    """Whether a fault of gameday's protocol landed; nothing for any other activity."""
+    if isinstance(output, dict) and {"fault", "landed", "proof"} <= set(output):
+        return {"landed": output["landed"], "proof": output["proof"]}
+    return {}
+
+
+def _exit_code(activity: dict[str, Any], output: Any) -> int | None:
+    """A process's exit code: chaoslib calls a process that failed a success."""
+    is_process = activity.get("provider", {}).get("type") == "process"
+    return int(output["status"]) if is_process and isinstance(output, dict) and "status" in output else None
+
+
+def _last_line(exception: Any) -> str | None:
+    lines = exception if isinstance(exception, list) else []
+    return str(lines[-1]).strip().removeprefix("chaoslib.exceptions.ActivityFailed: ") if lines else None

@@ -1,0 +1,49 @@
+"""What must hold before a run may begin: chaoslib accepts the experiment, and everything answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gameday.errors import InvalidInput, Problem
+from gameday.experiment import Experiment
+from gameday.experiment.activities import walk
+from gameday.experiment.positions import Path as Place
+from gameday.observe.preflight import unreachable
+from gameday.run.children import Child
+
+
+def check_activities(experiment: Experiment, variables: Sequence[str] = ()) -> None:
+    """Have chaoslib validate the experiment, in a process of its own. Raises InvalidInput."""
+    orders = {"experiment": experiment.document, "variables": list(variables), "only_validate": True}
+    engine = Child.engine(orders, Path(os.devnull), dict(os.environ))
+    engine.process.wait()
+    said = [message for message in engine.messages() if message["event"] == "validated"]
+    engine.kill()
+    if not said:
+        raise _problem(experiment, (), f"the engine did not start (exit code {engine.process.returncode})")
+    if trouble := said[0]["trouble"]:
+        raise _problem(experiment, _place_of(trouble, experiment), f"Chaos Toolkit refuses it: {trouble}")
+
+
+def check_reachable(experiment: Experiment) -> None:
+    """Ask everything that the run needs once. Raises InvalidInput with all that does not answer."""
+    problems = [
+        Problem(str(experiment.path), *experiment.places.of_value(path), f"{'.'.join(map(str, path))}: {why}")
+        for path, why in unreachable(experiment.blocks)
+    ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _problem(experiment: Experiment, path: Place, message: str) -> InvalidInput:
+    return InvalidInput([Problem(str(experiment.path), *experiment.places.of_value(path), message)])
+
+
+def _place_of(trouble: str, experiment: Experiment) -> Place:
+    """The activity that a message of chaoslib names; the whole file when it names none."""
+    for path, activity in walk(experiment.document):
+        if activity.get("name") and f"'{activity['name']}'" in trouble:
+            return path
+    return ()

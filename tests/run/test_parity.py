@@ -1,0 +1,172 @@
+"""Plain Chaos Toolkit experiments: the same status, deviated flag and outputs as under `chaos run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+
+def python(name: str, module: str, func: str, kind: str = "action", **more: Any) -> dict[str, Any]:
+    arguments = more.pop("arguments", {})
+    provider = {"type": "python", "module": module, "func": func, "arguments": arguments}
+    return {"type": kind, "name": name, "provider": provider, **more}
+
+
+def process(name: str, path: str, *arguments: str, kind: str = "action", **more: Any) -> dict[str, Any]:
+    provider = {"type": "process", "path": path, "arguments": list(arguments), "timeout": 10}
+    return {"type": kind, "name": name, "provider": provider, **more}
+
+
+def hypothesis(*probes: dict[str, Any]) -> dict[str, Any]:
+    return {"title": "steady", "probes": list(probes)}
+
+
+MET = process("met", "true", kind="probe", tolerance=0)
+UNMET = process("unmet", "false", kind="probe", tolerance=0)
+# holds the first time it is asked, and never again
+ONCE = process("once", "mkdir", "{tmp}/asked", kind="probe", tolerance=0)
+GREET = process("greet", "echo", "hello ${who}")
+LOUD = process("loud", "sh", "-c", "echo out; echo err >&2; exit 3")
+RAISE = python("raise", "os", "rmdir", arguments={"path": "/no/such/folder"})
+
+EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "an empty method": {"method": []},
+    "an action": {"method": [GREET], "configuration": {"who": "world"}},
+    "a configuration from the environment": {
+        "method": [GREET],
+        "configuration": {"who": {"type": "env", "key": "GAMEDAY_TEST_WHO", "default": "nobody"}},
+    },
+    "a dynamic configuration": {
+        "method": [GREET],
+        "configuration": {"who": process("ask", "echo", "probe", kind="probe")},
+    },
+    "a secret": {
+        "method": [process("use", "echo", "${token}")],
+        "secrets": {"vault": {"token": {"type": "env", "key": "GAMEDAY_TEST_WHO"}}},
+    },
+    "a hypothesis that holds": {"steady-state-hypothesis": hypothesis(MET), "method": [GREET]},
+    "a hypothesis that does not hold before": {"steady-state-hypothesis": hypothesis(UNMET), "method": [GREET]},
+    "a hypothesis that deviates": {"steady-state-hypothesis": hypothesis(ONCE), "method": [GREET]},
+    "a process that fails": {"method": [LOUD, GREET]},
+    "an action that raises": {"method": [RAISE, GREET], "rollbacks": [GREET]},
+    "rollbacks": {"method": [GREET], "rollbacks": [process("back", "echo", "back")]},
+    "a reference": {"steady-state-hypothesis": hypothesis(MET), "method": [{"ref": "met"}]},
+    "a background action": {"method": [process("slow", "sleep", "0.3", background=True), GREET]},
+    "pauses": {"method": [{**GREET, "pauses": {"before": 0.1, "after": 0.1}}]},
+    "a hypothesis only": {"steady-state-hypothesis": hypothesis(MET), "method": []},
+    "an unknown key": {"method": [GREET], "x-team": "payments", "contributions": {"reliability": "high"}},
+    "a control": {
+        "controls": [{"name": "note", "provider": {"type": "python", "module": "tests.run.control"}}],
+        "method": [GREET],
+    },
+    "continuous hypothesis": {
+        "steady-state-hypothesis": hypothesis(MET),
+        "method": [process("slow", "sleep", "0.2")],
+        "runtime": {"hypothesis": {"strategy": "continuously"}},
+    },
+}
+
+
+def outputs(journal: dict[str, Any]) -> list[tuple[Any, ...]]:
+    states = [journal["steady_states"][when] for when in ("before", "after")]
+    runs = [run for state in states if state for run in state["probes"]] + journal["run"] + journal["rollbacks"]
+    return [(run["activity"]["name"], run["status"], run["output"], run.get("tolerance_met")) for run in runs]
+
+
+def play(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "GAMEDAY_TEST_WHO": "someone", "PYTHONPATH": root, "HOME": str(folder)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_a_plain_experiment_ends_as_under_chaos_run(tmp_path: Path, name: str, form: str) -> None:
+    if form == "json" and name not in ("an action", "a hypothesis that deviates"):
+        pytest.skip("one form is enough for the other experiments")
+    journals = []
+    for tool in ("chaos", "gameday"):
+        folder = tmp_path / tool
+        folder.mkdir()
+        text = json.dumps({"title": name, "description": "plain", **EXPERIMENTS[name]})
+        experiment = json.loads(text.replace("{tmp}", str(folder)))
+        path = folder / f"experiment.{form}"
+        path.write_text(text if form == "json" and "{tmp}" not in text else yaml.safe_dump(experiment))
+        if form == "json":
+            path.write_text(json.dumps(experiment, indent="\t"))
+        if tool == "chaos":
+            done = play([sys.executable, "-m", "chaostoolkit", "--no-version-check", "run", str(path)], folder)
+            journal = folder / "journal.json"
+        else:
+            done = play([sys.executable, "-m", "gameday", "run", str(path), "--plain"], folder)
+            journal = Path(folder, done.stdout.strip().splitlines()[-1], "journal.json")
+        assert journal.exists(), done.stderr
+        journals.append(json.loads(journal.read_text()))
+    theirs, ours = journals
+    assert (ours["status"], ours["deviated"]) == (theirs["status"], theirs["deviated"])
+    assert outputs(ours) == [row for row in outputs(theirs)] + _rollbacks_only_ours(theirs, ours)
+    assert set(ours) == set(theirs)
+
+
+def _rollbacks_only_ours(theirs: dict[str, Any], ours: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """gameday plays rollbacks whatever happened; Chaos Toolkit's default skips them after a failure."""
+    if theirs["rollbacks"] or not ours["rollbacks"]:
+        return []
+    return [(run["activity"]["name"], run["status"], run["output"], None) for run in ours["rollbacks"]]
+
+
+def test_an_error_in_a_rollback_does_not_stop_the_next_one(tmp_path: Path) -> None:
+    mark = tmp_path / "second"
+    experiment = {
+        "title": "t",
+        "description": "d",
+        "method": [],
+        "rollbacks": [
+            {"type": "action", "name": "unreadable", "provider": {"type": "http", "url": "http://127.0.0.1:9/"}},
+            process("touch", "touch", str(mark)),
+        ],
+    }
+    (tmp_path / "x.json").write_text(json.dumps(experiment))
+    done = play([sys.executable, "-m", "gameday", "run", "x.json", "--plain"], tmp_path)
+    assert mark.exists()
+    assert done.returncode == 1  # a failed rollback never passes
+
+
+def test_a_tolerance_that_cannot_judge_is_not_met_and_rollbacks_are_played(tmp_path: Path) -> None:
+    mark = tmp_path / "rolled-back"
+    none = python("none", "time", "sleep", "probe", tolerance={"type": "range", "range": [1, 2]})
+    none["provider"] |= {"module": "tests.run.control", "func": "give_none"}
+    experiment = {
+        "title": "t",
+        "description": "d",
+        "steady-state-hypothesis": hypothesis(none),
+        "method": [],
+        "rollbacks": [process("touch", "touch", str(mark))],
+    }
+    (tmp_path / "x.json").write_text(json.dumps(experiment))
+    done = play([sys.executable, "-m", "gameday", "run", "x.json", "--plain"], tmp_path)
+    assert mark.exists(), done.stderr
+    assert done.returncode == 1
+
+
+def test_a_gameday_file_also_runs_under_chaos_run(tmp_path: Path) -> None:
+    experiment = {
+        "title": "t",
+        "description": "d",
+        "service": {"name": "orders", "tier": 0},
+        "objectives": {"rto": "30s"},
+        "slis": [{"name": "up", "source": "probe", "objective": "99%", "probe": {"tcp": "127.0.0.1:9"}}],
+        "method": [process("greet", "echo", "hello", role="fault", runbook="runbooks/x.md#y")],
+    }
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(experiment))
+    done = play([sys.executable, "-m", "chaostoolkit", "--no-version-check", "run", "x.yaml"], tmp_path)
+    assert done.returncode == 0, done.stderr
