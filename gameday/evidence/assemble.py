@@ -23,6 +23,7 @@ from gameday.measure.figures import Figures, Rto, SliFigures, measure
 from gameday.measure.history import History
 from gameday.measure.latency import latency_by_phase
 from gameday.measure.loss import Loss, read
+from gameday.measure.outage import Span
 from gameday.measure.plan import Plan
 from gameday.measure.samples import Samples
 from gameday.measure.verdict import UndoState, judge_run
@@ -59,7 +60,7 @@ def assemble(pack: Pack) -> record.Record:
         service=record.ServicePart(**plan.service) if plan.service else None,
         verdict=verdict.word,
         reasons=list(verdict.reasons),
-        rto=_rto(plan, figures),
+        rto=_rto(plan, history, figures),
         rpo=_rpo(plan, figures, pack.run_id),
         moments=_moments(at, history, figures.rto),
         phases=[
@@ -143,6 +144,9 @@ class _Moments:
     def maybe(self, at_ns: int | None) -> str | None:
         return None if at_ns is None else self.tie.utc(at_ns)
 
+    def span(self, span: Span) -> tuple[str, str]:
+        return self.tie.utc(span.low_ns), self.tie.utc(span.high_ns)
+
 
 def _fields(figure: Any) -> dict[str, Any]:
     return {name: getattr(figure, name) for name in figure.__slots__}
@@ -166,7 +170,7 @@ def _moments(at: _Moments, history: History, rto: Rto) -> dict[str, str | None]:
     return {name: at.maybe(moments.get(name)) for name in order}
 
 
-def _rto(plan: Plan, figures: Figures) -> record.RtoPart | None:
+def _rto(plan: Plan, history: History, figures: Figures) -> record.RtoPart | None:
     """The RTO; left out when nothing could have seen an outage."""
     if not plan.slis:
         return None
@@ -174,7 +178,7 @@ def _rto(plan: Plan, figures: Figures) -> record.RtoPart | None:
     interval = rto.starts.get(plan.rto_from)
     seconds, low, high = interval if interval is not None else (None, None, None)
     met: bool | None = None
-    if plan.rto is not None:
+    if plan.rto is not None and (rto.recovered or not history.is_cut_short):
         met = high <= plan.rto if high is not None else (not rto.impact_seen if rto.recovered else False)
     periods = [sli.period for sli in plan.slis if sli.source == "probe" and sli.period is not None]
     longest = [sli.longest_good_ns for sli in figures.slis if sli.plan.source == "probe"]
@@ -231,6 +235,8 @@ def _sli(at: _Moments, sli: SliFigures, history: History) -> record.SliPart:
             record.OutagePart(
                 start=at(outage.impact_ns),
                 end=at.maybe(outage.recovered_ns),
+                began=at.span(outage.began),
+                ended=at.span(outage.ended) if outage.ended else None,
                 seconds=outage.seconds,
                 low=outage.low_s,
                 high=outage.high_s,

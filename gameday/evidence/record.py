@@ -80,10 +80,15 @@ class RpoPart(Part):
 
 
 class OutagePart(Part):
-    """One outage of one SLI; `end` is null while it lasted when the run ended."""
+    """One outage of one SLI; `end` is null when it lasted to the end of the run.
+
+    `began` and `ended` are the earliest and the latest moment that each can have been.
+    """
 
     start: Moment
     end: Moment | None
+    began: tuple[Moment, Moment]
+    ended: tuple[Moment, Moment] | None
     seconds: float | None
     low: float | None
     high: float | None

@@ -155,8 +155,8 @@ class Probe(Block):
     connections: Literal["fresh", "reuse"] = Field(
         "fresh", description="A new connection a probe, or kept ones; a kept dead one can hide a recovery."
     )
-    expect: int | None = Field(
-        None, ge=100, le=599, description="The only good status. Default: any below 400."
+    expect: Annotated[int, Field(ge=100, le=599)] | Literal["any"] | None = Field(
+        None, description="The only good status, or `any` below 500. Default: any below 400."
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Headers of an `http` probe.")
 

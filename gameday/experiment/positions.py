@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,24 +41,42 @@ def parse(path: str, text: str) -> tuple[Any, Positions]:
 
     Raises InvalidInput with the place of the first error when the text cannot be read.
     """
-    # JSON may indent with tabs, which YAML refuses; one blank a tab keeps every column
-    source = text.replace("\t", " ") if path.endswith(".json") else text
+    return _json(path, text) if path.endswith(".json") else _yaml(path, text)
+
+
+def _json(path: str, text: str) -> tuple[Any, Positions]:
     try:
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(source)
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            [Problem(path, error.lineno, error.colno, f"cannot be read: {error.msg}")]
+        ) from None
+    try:
+        # JSON is YAML but for tabs between tokens; one blank a tab keeps every column
+        return data, _positions(text.replace("\t", " "))
+    except yaml.YAMLError:
+        return data, Positions()
+
+
+def _yaml(path: str, text: str) -> tuple[Any, Positions]:
+    try:
+        return yaml.safe_load(text), _positions(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise InvalidInput(
-            [Problem(path, *place, f"cannot be read: {error.problem or error.context}")]
-        ) from None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        message = f"cannot be read: {error.problem or error.context}"
+        raise InvalidInput([Problem(path, line, column, message)]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidInput([Problem(path, 0, 0, f"cannot be read: {error}")]) from None
+
+
+def _positions(text: str) -> Positions:
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
     found = Positions()
     repeated: list[Path] = []
     if node is not None:
         _walk(node, (), found, repeated)
-    return data, Positions(found.keys, found.values, tuple(repeated))
+    return Positions(found.keys, found.values, tuple(repeated))
 
 
 def _walk(node: yaml.Node, path: Path, found: Positions, repeated: list[Path]) -> None:

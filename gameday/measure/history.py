@@ -59,6 +59,11 @@ class History:
     lost_recorders: tuple[str, ...] = ()
     moments: dict[str, int | None] = field(default_factory=dict)
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run was stopped before its end."""
+        return self.halted is not None or self.aborted is not None
+
     def phase_at(self, at_ns: int) -> str | None:
         """The phase that a moment lies in."""
         return next((name for name, (start, end) in self.phases.items() if start <= at_ns < end), None)

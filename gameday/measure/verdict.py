@@ -75,7 +75,7 @@ def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
         history.status and not _was_played(history)
     ):
         yield f"the steady state was not met before the method (Chaos Toolkit status '{history.status}')"
-    yield from _missed_rto(plan, figures)
+    yield from _missed_rto(plan, history, figures)
     yield from _missed_rpo(plan, figures)
     for sli in figures.slis:
         if sli.after is not None and sli.after < sli.plan.share:
@@ -86,9 +86,11 @@ def _was_played(history: History) -> bool:
     return METHOD in history.phases
 
 
-def _missed_rto(plan: Plan, figures: Figures) -> Iterator[str]:
+def _missed_rto(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     rto = figures.rto
     if not rto.recovered:
+        if history.is_cut_short:
+            return
         yield f"service did not come back within the deadline of {spoken(plan.deadline)}"
     elif plan.rto is not None and plan.rto_from in rto.starts:
         _, _, high_s = rto.starts[plan.rto_from]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
@@ -69,7 +70,8 @@ def _connects_to(url: str) -> Callable[[], Awaitable[None]]:
         try:
             _, writer = await asyncio.open_connection(host, port)
         except OSError as error:
-            raise ConnectionError(f"{host}:{port} does not answer: {error.strerror or error}") from None
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            raise ConnectionError(f"{host}:{port} does not answer: {why}") from None
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
@@ -88,9 +90,9 @@ def _runs_sql(dsn: str) -> Callable[[], Awaitable[None]]:
 
 
 def _in_words(error: Exception) -> str:
-    """The last line of an error, without a password that a DSN in it may hold."""
+    """The first line of an error, without a password that an address in it may hold."""
     lines = str(error).strip().splitlines()
-    text = lines[-1].strip() if lines else type(error).__name__
+    text = lines[0].strip() if lines else type(error).__name__
     if "no password supplied" in text:
         text += "; set PGPASSWORD, use ~/.pgpass, or give the DSN through secrets:"
     return re.sub(r"(password=|:)[^\s@/:]+@", r"\1***@", text)

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from gameday.evidence import columns
 from tests.run.conftest import Game, Service, action, drill
 
 PROCESS = "gameday.faults.process"
@@ -93,7 +94,11 @@ def test_a_failed_action_never_passes_and_rollbacks_are_played(service: Service,
 
 def test_the_ledger_counts_what_the_service_lost(service: Service, start: Any) -> None:
     # a killed service forgets every order; a new one takes its place
-    command = [str(Path(__file__).with_name("service.py")), service.url.rpartition(":")[2], str(service.pidfile)]
+    command = [
+        str(Path(__file__).with_name("service.py")),
+        service.url.rpartition(":")[2],
+        str(service.pidfile),
+    ]
     experiment = drill(
         service,
         action("kill", PROCESS, "kill", "fault", pidfile=str(service.pidfile)),
@@ -102,7 +107,8 @@ def test_the_ledger_counts_what_the_service_lost(service: Service, start: Any) -
     )
     experiment["objectives"]["rpo"] = "0s"
     try:
-        code, record = start(experiment).end()
+        game = start(experiment)
+        code, record = game.end()
     finally:
         os.kill(int(service.pidfile.read_text()), signal.SIGKILL)
     rpo = record["rpo"]
@@ -110,7 +116,9 @@ def test_the_ledger_counts_what_the_service_lost(service: Service, start: Any) -
     assert rpo["lost"] > 50 and rpo["survived"] > 50
     assert rpo["lost"] + rpo["survived"] == rpo["acknowledged"]
     assert rpo["not_read"] == 0 and len(rpo["lost_writes"]) == rpo["lost"]
-    assert 1.0 < rpo["seconds"] < 3.0
+    killed_ns = next(event["t_ns"] for event in game.events() if event["event"] == "step-started")
+    first_ns = int(columns.read_ledger(game.pack / "ledger.parquet").done_ns[0])
+    assert rpo["seconds"] == pytest.approx((killed_ns - first_ns) / 1e9, abs=0.05)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -180,7 +188,9 @@ def test_rollbacks_are_played_after_a_halt_too(service: Service, start: Any, tmp
     assert [step["name"] for step in record["steps"]][-1] == "roll back"
 
 
-def test_an_undo_declared_for_a_third_party_action_is_played(service: Service, start: Any, tmp_path: Path) -> None:
+def test_an_undo_declared_for_a_third_party_action_is_played(
+    service: Service, start: Any, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken"
     touch = {"type": "process", "path": "touch", "arguments": ["${broken}"]}
     remove = {"type": "process", "path": "rm", "arguments": ["${broken}"]}

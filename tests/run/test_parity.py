@@ -31,7 +31,7 @@ def hypothesis(*probes: dict[str, Any]) -> dict[str, Any]:
 MET = process("met", "true", kind="probe", tolerance=0)
 UNMET = process("unmet", "false", kind="probe", tolerance=0)
 # holds the first time it is asked, and never again
-ONCE = process("once", "mkdir", "{tmp}/asked", kind="probe", tolerance=0)
+ONCE = process("once", "mkdir", "asked", kind="probe", tolerance=0)
 GREET = process("greet", "echo", "hello ${who}")
 LOUD = process("loud", "sh", "-c", "echo out; echo err >&2; exit 3")
 RAISE = python("raise", "os", "rmdir", arguments={"path": "/no/such/folder"})
@@ -52,7 +52,10 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "secrets": {"vault": {"token": {"type": "env", "key": "GAMEDAY_TEST_WHO"}}},
     },
     "a hypothesis that holds": {"steady-state-hypothesis": hypothesis(MET), "method": [GREET]},
-    "a hypothesis that does not hold before": {"steady-state-hypothesis": hypothesis(UNMET), "method": [GREET]},
+    "a hypothesis that does not hold before": {
+        "steady-state-hypothesis": hypothesis(UNMET),
+        "method": [GREET],
+    },
     "a hypothesis that deviates": {"steady-state-hypothesis": hypothesis(ONCE), "method": [GREET]},
     "a process that fails": {"method": [LOUD, GREET]},
     "an action that raises": {"method": [RAISE, GREET], "rollbacks": [GREET]},
@@ -76,7 +79,9 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 
 def outputs(journal: dict[str, Any]) -> list[tuple[Any, ...]]:
     states = [journal["steady_states"][when] for when in ("before", "after")]
-    runs = [run for state in states if state for run in state["probes"]] + journal["run"] + journal["rollbacks"]
+    runs = (
+        [run for state in states if state for run in state["probes"]] + journal["run"] + journal["rollbacks"]
+    )
     return [(run["activity"]["name"], run["status"], run["output"], run.get("tolerance_met")) for run in runs]
 
 
@@ -88,23 +93,27 @@ def play(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        *((name, "yaml") for name in EXPERIMENTS),
+        ("an action", "json"),
+        ("a hypothesis that deviates", "json"),
+    ],
+)
 def test_a_plain_experiment_ends_as_under_chaos_run(tmp_path: Path, name: str, form: str) -> None:
-    if form == "json" and name not in ("an action", "a hypothesis that deviates"):
-        pytest.skip("one form is enough for the other experiments")
     journals = []
+    experiment = {"title": name, "description": "plain", **EXPERIMENTS[name]}
     for tool in ("chaos", "gameday"):
         folder = tmp_path / tool
         folder.mkdir()
-        text = json.dumps({"title": name, "description": "plain", **EXPERIMENTS[name]})
-        experiment = json.loads(text.replace("{tmp}", str(folder)))
         path = folder / f"experiment.{form}"
-        path.write_text(text if form == "json" and "{tmp}" not in text else yaml.safe_dump(experiment))
-        if form == "json":
-            path.write_text(json.dumps(experiment, indent="\t"))
+        # JSON with tabs is fine for JSON, and not for a YAML parser
+        path.write_text(json.dumps(experiment, indent="\t") if form == "json" else yaml.safe_dump(experiment))
         if tool == "chaos":
-            done = play([sys.executable, "-m", "chaostoolkit", "--no-version-check", "run", str(path)], folder)
+            done = play(
+                [sys.executable, "-m", "chaostoolkit", "--no-version-check", "run", str(path)], folder
+            )
             journal = folder / "journal.json"
         else:
             done = play([sys.executable, "-m", "gameday", "run", str(path), "--plain"], folder)
@@ -113,7 +122,7 @@ def test_a_plain_experiment_ends_as_under_chaos_run(tmp_path: Path, name: str, f
         journals.append(json.loads(journal.read_text()))
     theirs, ours = journals
     assert (ours["status"], ours["deviated"]) == (theirs["status"], theirs["deviated"])
-    assert outputs(ours) == [row for row in outputs(theirs)] + _rollbacks_only_ours(theirs, ours)
+    assert outputs(ours) == outputs(theirs) + _rollbacks_only_ours(theirs, ours)
     assert set(ours) == set(theirs)
 
 
@@ -131,7 +140,11 @@ def test_an_error_in_a_rollback_does_not_stop_the_next_one(tmp_path: Path) -> No
         "description": "d",
         "method": [],
         "rollbacks": [
-            {"type": "action", "name": "unreadable", "provider": {"type": "http", "url": "http://127.0.0.1:9/"}},
+            {
+                "type": "action",
+                "name": "unreadable",
+                "provider": {"type": "http", "url": "http://127.0.0.1:9/"},
+            },
             process("touch", "touch", str(mark)),
         ],
     }
