@@ -7,6 +7,7 @@ import platform
 import shutil
 import socket
 from importlib.metadata import distributions, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,12 @@ def undo_states(log: UndoLog) -> list[UndoState]:
         )
         for entry in log.entries()
     ]
+
+
+def _shown(path: Path) -> str:
+    """A path as people would type it here."""
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
 
 
 def environment() -> dict[str, Any]:
@@ -210,15 +217,17 @@ def _rpo(plan: Plan, figures: Figures, run_id: str) -> record.RpoPart | None:
         seconds=figures.rpo_s if not loss.not_read else None,
         objective=plan.rpo,
         met=met,
-        **{name: getattr(loss, name) for name in Loss.__slots__ if name in COUNTS},
+        **{name: getattr(loss, name) for name in COUNTS},
         lost_writes=[key_of(run_id, sequence) for sequence in listed],
         lost_writes_omitted=len(loss.lost_sequences) - len(listed),
         write_period=plan.write_period,
     )
 
 
-COUNTS = frozenset(
-    "acknowledged survived lost unknown unknown_survived refused phantom corrupt duplicated split_brain not_read".split()
+COUNTS = (
+    "acknowledged survived lost unknown unknown_survived refused phantom corrupt duplicated split_brain "
+    "not_read"
+).split()
 )
 
 
@@ -309,6 +318,6 @@ def keep_samples(pack: Pack) -> None:
 def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
     """Put the file that is run into the pack, byte for byte, and what it is measured against."""
     (pack.folder / f"experiment{experiment.path.suffix}").write_text(experiment.text, encoding="utf-8")
-    about = {"title": experiment.title, "path": str(experiment.path), "sha256": experiment.sha256}
+    about = {"title": experiment.title, "path": _shown(experiment.path), "sha256": experiment.sha256}
     plan_json = {**plan.as_json(), "experiment": about, "environment": environment()}
     write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")

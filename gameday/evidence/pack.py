@@ -103,8 +103,9 @@ class Pack:
     def digests(self) -> dict[str, str]:
         """SHA-256 of every data file, by name, so that the record pins what it was made from."""
         skipped = {self.record.name, self.report.name}
-        files = [path for path in sorted(self.folder.iterdir()) if path.is_file() and path.name not in skipped]
-        return {path.name: digest(path) for path in files if not path.name.startswith(".")}
+        files = [path for path in sorted(self.folder.iterdir()) if path.is_file()]
+        kept = [path for path in files if path.name not in skipped and not path.name.startswith(".")]
+        return {path.name: digest(path) for path in kept}
 
 
 def digest(path: Path) -> str:

@@ -68,8 +68,6 @@ class LivePage(View):
         self.shares: dict[str, deque[float | None]] = {}
         self.first_ns: int | None = None
         self.drawn_ns = 0
-        self.outage_ns: int | None = None
-        self.back_ns: int | None = None
 
     def __enter__(self) -> LivePage:
         self.page.start()
@@ -111,37 +109,24 @@ class LivePage(View):
             colour = "green" if sli.is_met else "red"
             share = "no samples" if sli.share is None else f"{sli.share:.2%}"
             table.add_row(sli.name, Text(sparkline(series), style=colour), Text(share, style=colour))
-        self.follow_outage(now)
         if now.plan.users:
             requests, failures = now.watch.rates(now.at_ns)
             table.add_row("load", f"{requests:.0f} requests/s", Text(f"{failures:.0f} failures/s"))
         return table
 
-    def follow_outage(self, now: Now) -> None:
-        """Start the clock when a probe first misses after the fault, stop it when all are back."""
-        if now.inject_ns is None:
-            return
-        is_met = all(sli.is_met for sli in now.watch.now(now.at_ns))
-        if not is_met and self.outage_ns is None:
-            self.outage_ns = now.at_ns
-        if is_met and self.outage_ns is not None and self.back_ns is None:
-            self.back_ns = now.at_ns
-        if not is_met:
-            self.back_ns = None
-
     def clock(self, now: Now) -> RenderableType:
         """The running RTO clock in large."""
-        if self.outage_ns is None:
+        downtime = now.watch.downtime(now.inject_ns) if now.inject_ns is not None else None
+        if downtime is None:
             return Text("")
-        seconds = ((self.back_ns or now.at_ns) - self.outage_ns) / NS_PER_S
+        is_over = downtime.is_over(now.at_ns)
+        seconds = ((downtime.until_ns if is_over else now.at_ns) - downtime.since_ns) / NS_PER_S
         goal = f"objective {now.plan.rto:g} s" if now.plan.rto is not None else "no RTO objective"
-        is_over = now.plan.rto is not None and seconds > now.plan.rto
-        style = "bold red" if is_over else ("bold green" if self.back_ns else "bold yellow")
-        state = "back, being verified" if self.back_ns else "without service"
-        return Group(
-            Align.center(Text(large(f"{seconds:.1f} s"), style=style)),
-            Align.center(Text(f"{state} · {goal}")),
-        )
+        is_late = now.plan.rto is not None and seconds > now.plan.rto
+        style = "bold red" if is_late else ("bold green" if is_over else "bold yellow")
+        state = "back, being verified" if is_over else "without service"
+        digits = Text(large(f"{seconds:.1f} s"), style=style)
+        return Group(Align.center(digits), Align.center(Text(f"{state} · {goal}")))
 
     def end(self, pack: Pack, record: Record) -> None:
         """Leave the verdict on the terminal."""

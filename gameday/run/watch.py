@@ -15,6 +15,9 @@ from gameday.measure.plan import Plan, SliPlan
 from gameday.measure.samples import ROW_TYPE, Samples, from_rows, merge, read_clock, read_names
 from gameday.measure.sli import Judged, judge
 
+BASELINE_LOOK_NS = 5 * NS_PER_S
+QUIET_NS = NS_PER_S // 2
+
 
 class Tail:
     """One recorder file, read as it grows."""
@@ -55,6 +58,18 @@ class SliNow:
     def is_met(self) -> bool:
         """Whether the objective holds now."""
         return self.share is not None and self.share >= self.objective
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """From the first bad sample to the newest one that is known."""
+
+    since_ns: int
+    until_ns: int
+
+    def is_over(self, at_ns: int) -> bool:
+        """Whether nothing bad was seen for a while; only the measuring afterwards knows for sure."""
+        return at_ns - self.until_ns > QUIET_NS
 
 
 @dataclass
@@ -100,6 +115,21 @@ class Watch:
                 outages = find_outages(judged, sli_rules(sli, self.plan, judged, baseline))
                 found += [outage for outage in outages if outage.began.high_ns >= since_ns]
         return found
+
+    def downtime(self, inject_ns: int) -> Downtime | None:
+        """How long service has been away since the fault, as far as is known; None when no SLI missed."""
+        before = (inject_ns - BASELINE_LOOK_NS, inject_ns)
+        since: list[int] = []
+        until: list[int] = []
+        for sli in self.plan.slis:
+            judged = self.judged(sli).between(before[0], int(np.iinfo(np.int64).max))
+            rules = sli_rules(sli, self.plan, judged, before)
+            outages = [found for found in find_outages(judged, rules) if found.began.high_ns >= inject_ns]
+            if outages:
+                bad = ~judged.good & (judged.scheduled_ns >= outages[0].impact_ns)
+                since.append(outages[0].impact_ns)
+                until.append(int(judged.done_ns[bad].max()))
+        return Downtime(min(since), max(until)) if since else None
 
     def rates(self, at_ns: int, over_s: float = 1.0) -> tuple[float, float]:
         """Requests and failures of the load per second, just now."""
