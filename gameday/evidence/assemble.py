@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import platform
-import shutil
-import socket
-from importlib.metadata import distributions, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import gameday
 from gameday.clock import NS_PER_S, Tie
 from gameday.evidence import columns, record
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
 from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
 from gameday.measure import history as histories
 from gameday.measure.figures import Figures, Rto, SliFigures, measure
 from gameday.measure.history import History
 from gameday.measure.latency import latency_by_phase
-from gameday.measure.loss import Loss, read
 from gameday.measure.outage import Span
 from gameday.measure.plan import Plan
 from gameday.measure.samples import Samples
@@ -31,15 +23,6 @@ from gameday.measure.verdict import UndoState, judge_run
 from gameday.observe.ledger import key_of
 
 LISTED_LOST_WRITES = 1000
-NAMED_PACKAGES = (
-    "chaostoolkit",
-    "chaostoolkit-lib",
-    "chaostoolkit-kubernetes",
-    "locust",
-    "boto3",
-    "numpy",
-    "pyarrow",
-)
 
 
 def assemble(pack: Pack) -> record.Record:
@@ -108,25 +91,6 @@ def undo_states(log: UndoLog) -> list[UndoState]:
         )
         for entry in log.entries()
     ]
-
-
-def _shown(path: Path) -> str:
-    """A path as people would type it here."""
-    here = Path.cwd()
-    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
-
-
-def environment() -> dict[str, Any]:
-    """Where a run is made: versions and host."""
-    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
-    packages = {name: version(name) for name in NAMED_PACKAGES if name in installed}
-    return {
-        "gameday": gameday.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "host": socket.gethostname(),
-        "packages": packages,
-    }
 
 
 def recorded(pack: Pack, plan: Plan) -> dict[str, Samples]:
@@ -228,7 +192,6 @@ COUNTS = (
     "acknowledged survived lost unknown unknown_survived refused phantom corrupt duplicated split_brain "
     "not_read"
 ).split()
-)
 
 
 def _sli(at: _Moments, sli: SliFigures, history: History) -> record.SliPart:
@@ -305,19 +268,3 @@ def write(pack: Pack) -> record.Record:
     made = assemble(pack)
     write_atomically(pack.record, made.as_json())
     return made
-
-
-def keep_samples(pack: Pack) -> None:
-    """Turn the recorders' files into Parquet, and let go of them once that is on disk."""
-    columns.write_samples(pack.raw, pack.samples)
-    if (pack.raw / "ledger.writes").exists():
-        columns.write_ledger(read(pack.raw), pack.ledger)
-    shutil.rmtree(pack.raw)
-
-
-def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
-    """Put the file that is run into the pack, byte for byte, and what it is measured against."""
-    (pack.folder / f"experiment{experiment.path.suffix}").write_text(experiment.text, encoding="utf-8")
-    about = {"title": experiment.title, "path": _shown(experiment.path), "sha256": experiment.sha256}
-    plan_json = {**plan.as_json(), "experiment": about, "environment": environment()}
-    write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from gameday import clock
-from gameday.evidence import assemble, pack, report
+from gameday.evidence import assemble, keep, pack, report
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.experiment import Experiment
@@ -87,7 +87,7 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
 
 def judge(folder: Pack) -> Record:
     """Measure, judge and report a finished run from what is in its pack."""
-    assemble.keep_samples(folder)
+    keep.samples(folder)
     record = assemble.write(folder)
     report.write(folder)
     return record
@@ -112,7 +112,7 @@ class Run:
 
     def play(self) -> None:
         """The game day's programme."""
-        assemble.describe(self.pack, self.experiment, self.plan)
+        keep.describe(self.pack, self.experiment, self.plan)
         self.timeline.tie_clocks()
         self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
         try:

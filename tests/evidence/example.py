@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.clock import Tie
-from gameday.evidence import assemble
+from gameday.evidence import assemble, keep
 from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
@@ -114,7 +114,7 @@ def failover(
     _undo_log(pack)
     chosen = [sli | goal for sli, goal in zip(SLIS, GOALS, strict=True) if load or sli["source"] != "load"]
     _plan(pack, title, chosen if slis else [], users=20 if load else 0, ledger=ledger, deadline_s=deadline_s)
-    assemble.keep_samples(pack)
+    keep.samples(pack)
     assemble.write(pack)
     return pack
 

@@ -1,0 +1,64 @@
+"""What a run leaves in its pack besides the record: the file that was run, the plan, the samples."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import socket
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import Any
+
+import gameday
+from gameday.evidence import columns
+from gameday.evidence.pack import Pack
+from gameday.experiment import Experiment
+from gameday.files import write_atomically
+from gameday.measure.loss import read
+from gameday.measure.plan import Plan
+
+NAMED_PACKAGES = (
+    "chaostoolkit",
+    "chaostoolkit-lib",
+    "chaostoolkit-kubernetes",
+    "locust",
+    "boto3",
+    "numpy",
+    "pyarrow",
+)
+
+
+def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
+    """Put the file that is run into the pack, byte for byte, and what it is measured against."""
+    (pack.folder / f"experiment{experiment.path.suffix}").write_text(experiment.text, encoding="utf-8")
+    about = {"title": experiment.title, "path": _shown(experiment.path), "sha256": experiment.sha256}
+    plan_json = {**plan.as_json(), "experiment": about, "environment": environment()}
+    write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+
+
+def _shown(path: Path) -> str:
+    """A path as people would type it here."""
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+def environment() -> dict[str, Any]:
+    """Where a run is made: versions and host."""
+    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
+    packages = {name: version(name) for name in NAMED_PACKAGES if name in installed}
+    return {
+        "gameday": gameday.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "packages": packages,
+    }
+
+
+def samples(pack: Pack) -> None:
+    """Turn the recorders' files into Parquet, and let go of them once that is on disk."""
+    columns.write_samples(pack.raw, pack.samples)
+    if (pack.raw / "ledger.writes").exists():
+        columns.write_ledger(read(pack.raw), pack.ledger)
+    shutil.rmtree(pack.raw)
