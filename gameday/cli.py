@@ -111,6 +111,61 @@ def schema(of_record: bool) -> None:
 
 
 @cli.command()
+@click.argument("run_name", metavar="RUN", required=False)
+@VARIABLES
+@RESULTS
+def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> None:
+    """Finish what an interrupted run still owes: RUN, or every unfinished run.
+
+    Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot. Values
+    given to the run with --var must be given again. Ends with 5 while something is still owed.
+    """
+    from gameday.evidence import pack
+    from gameday.run.recovery import StillRunning, recover_from_disk, unfinished
+
+    chosen = [pack.find(results, run_name)] if run_name else [left.pack for left in unfinished(results)]
+    if not chosen:
+        click.echo("nothing to recover: every run has come to its end")
+    is_open = False
+    for each in chosen:
+        try:
+            owed = recover_from_disk(each, variables)
+        except StillRunning:
+            click.echo(f"{each.run_id}: somebody works on it; try again when that has ended", err=True)
+            is_open = True
+            continue
+        is_open = is_open or bool(owed)
+        still = ", ".join(entry.step for entry in owed)
+        click.echo(f"{each.run_id}: {f'still owed: {still}' if owed else 'everything is put back'}")
+    if is_open:
+        sys.exit(5)
+
+
+@cli.command()
+@click.argument("run_name", metavar="RUN", required=False)
+@click.option("--all", "is_all", is_flag=True, help="Stop every run and block new ones.")
+@click.option("--lift", is_flag=True, help="Allow runs again.")
+@click.option("--why", default="stopped by hand", show_default=True, help="What the record will say.")
+@RESULTS
+def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path) -> None:
+    """Stop RUN, or all runs, within a fraction of a second; everything is undone.
+
+    With --all new runs are blocked until `gameday halt --lift`.
+    """
+    from gameday.evidence import pack
+    from gameday.run import killswitch
+
+    if lift:
+        was_thrown = killswitch.lift(results)
+        click.echo("runs are allowed again" if was_thrown else "the kill switch was not thrown")
+    elif is_all:
+        results.mkdir(parents=True, exist_ok=True)
+        click.echo(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
+    else:
+        click.echo(f"thrown: {killswitch.throw(pack.find(results, run_name or 'latest').folder, why)}")
+
+
+@cli.command()
 @click.argument("run_name", metavar="RUN", default="latest")
 @RESULTS
 def report(run_name: str, results: Path) -> None:

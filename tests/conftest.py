@@ -73,3 +73,11 @@ def undo_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UndoLog:
     path = tmp_path / "undo.jsonl"
     monkeypatch.setenv(LOG_VARIABLE, str(path))
     return UndoLog(path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Soak runs are long: only `-m soak` starts them."""
+    if "soak" not in str(config.getoption("-m")):
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

@@ -19,8 +19,9 @@ from gameday.experiment.schema import schema
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"units", "clock", "files", "errors", "samples", "writes", "__init__"},
+    {"units", "clock", "files", "errors", "samples", "writes", "processes", "__init__"},
     {"experiment"},
+    {"guardrails"},
     {"observe", "measure", "faults", "lab"},
     {"evidence"},
     {"run"},

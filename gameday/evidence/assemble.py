@@ -16,9 +16,10 @@ from gameday.measure import history as histories
 from gameday.measure.figures import Figures, Rto, SliFigures, measure
 from gameday.measure.history import History
 from gameday.measure.latency import latency_by_phase
+from gameday.measure.loss import Ledger, read
 from gameday.measure.outage import Span
 from gameday.measure.plan import Plan
-from gameday.measure.samples import Samples
+from gameday.measure.samples import Samples, read_all
 from gameday.measure.verdict import UndoState, judge_run
 from gameday.observe.ledger import key_of
 
@@ -31,7 +32,7 @@ def assemble(pack: Pack) -> record.Record:
     plan = Plan.from_json(about)
     history = histories.from_timeline(pack.events())
     samples = recorded(pack, plan)
-    ledger = columns.read_ledger(pack.ledger) if pack.ledger.exists() else None
+    ledger = recorded_ledger(pack) if plan.write_period is not None else None
     figures = measure(plan, history, samples, ledger)
     undos = undo_states(UndoLog(pack.undo_log))
     verdict = judge_run(plan, history, figures, undos)
@@ -98,9 +99,14 @@ def recorded(pack: Pack, plan: Plan) -> dict[str, Samples]:
     names = list(dict.fromkeys(sli.recorder for sli in plan.slis))
     names += ["load"] if plan.users and "load" not in names else []
     names += ["ledger"] if plan.write_period is not None and "ledger" not in names else []
-    if not names or not pack.samples.exists():
-        return {name: columns.no_samples() for name in names}
-    return {name: columns.read_samples(pack.samples, name) for name in names}
+    if pack.samples.exists():
+        return {name: columns.read_samples(pack.samples, name) for name in names}
+    return {name: read_all(pack.raw, name) for name in names}
+
+
+def recorded_ledger(pack: Pack) -> Ledger:
+    """The ledger's writes, from wherever they are."""
+    return columns.read_ledger(pack.ledger) if pack.ledger.exists() else read(pack.raw)
 
 
 class _Moments:

@@ -117,8 +117,3 @@ def _dictionary(column: pa.Array) -> pa.DictionaryArray:
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
     return column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-
-
-def no_samples() -> Samples:
-    """No samples at all."""
-    return merge([])

@@ -57,8 +57,19 @@ def environment() -> dict[str, Any]:
 
 
 def samples(pack: Pack) -> None:
-    """Turn the recorders' files into Parquet, and let go of them once that is on disk."""
-    columns.write_samples(pack.raw, pack.samples)
-    if (pack.raw / "ledger.writes").exists():
-        columns.write_ledger(read(pack.raw), pack.ledger)
+    """Turn the recorders' files into Parquet, and let go of them once that is on disk.
+
+    Where the disk takes no more, the recorders' own files stay, and the run is measured from those.
+    """
+    if not pack.raw.exists():
+        return
+    try:
+        if any(pack.raw.glob("*.samples")):
+            columns.write_samples(pack.raw, pack.samples)
+        if (pack.raw / "ledger.writes").exists():
+            columns.write_ledger(read(pack.raw), pack.ledger)
+    except OSError:
+        for path in (pack.samples, pack.ledger):
+            path.unlink(missing_ok=True)
+        return
     shutil.rmtree(pack.raw)

@@ -30,6 +30,7 @@ class Pack:
     | journal.json | Chaos Toolkit's own journal |
     | record.json | the result |
     | report.html | the report |
+    | processes.jsonl | the processes of the run, by pid and start |
     | logs/ | what the processes printed |
     """
 
@@ -77,8 +78,21 @@ class Pack:
         return self.folder / "report.html"
 
     @property
+    def processes(self) -> Path:
+        return self.folder / "processes.jsonl"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
+
+    def about(self) -> dict[str, Any]:
+        """What the run is about: its service's name and its experiment's path; None where unknown."""
+        try:
+            plan = json.loads(self.plan.read_text())
+        except (FileNotFoundError, ValueError):
+            return {"service": None, "experiment": None}
+        service = plan.get("service") or {}
+        return {"service": service.get("name"), "experiment": plan["experiment"]["path"]}
 
     def events(self) -> list[dict[str, Any]]:
         """The timeline, oldest first."""
@@ -132,14 +146,21 @@ def create(results: Path, title: str) -> Pack:
     raise GamedayError(f"cannot find a free name for the run under {results}")
 
 
+def packs(results: Path) -> list[Pack]:
+    """Every run under `results`, oldest first."""
+    if not results.is_dir():
+        return []
+    return [Pack(path) for path in sorted(results.glob("*Z-*")) if path.is_dir()]
+
+
 def find(results: Path, name: str) -> Pack:
     """The pack meant by a path, a run id, the beginning of one, or `latest`."""
     if Path(name).is_dir():
         return Pack(Path(name))
-    runs = sorted(path for path in results.glob("*Z-*") if path.is_dir()) if results.is_dir() else []
-    chosen = runs[-1:] if name == "latest" else [run for run in runs if run.name.startswith(name)]
+    runs = packs(results)
+    chosen = runs[-1:] if name == "latest" else [run for run in runs if run.run_id.startswith(name)]
     if len(chosen) == 1:
-        return Pack(chosen[0])
+        return chosen[0]
     if not chosen:
         raise GamedayError(f"there is no run '{name}' under {results}")
-    raise GamedayError(f"'{name}' could mean {', '.join(run.name for run in chosen)}")
+    raise GamedayError(f"'{name}' could mean {', '.join(run.run_id for run in chosen)}")

@@ -45,6 +45,13 @@ def with_role(document: dict[str, Any], *roles: str) -> list[dict[str, Any]]:
     return [activity for _, activity in walk(document) if activity.get("role") in roles]
 
 
+def modules_of_gameday(document: dict[str, Any]) -> set[str]:
+    """The modules of gameday that the experiment's activities call."""
+    providers = [activity.get("provider") or {} for _, activity in walk(document)]
+    modules = {str(provider.get("module", "")) for provider in providers}
+    return {module for module in modules if module.startswith("gameday.")}
+
+
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
     """What is wrong with gameday's keys in the activities, and with calls of gameday's own functions."""
     for path, activity in walk(document):

@@ -24,7 +24,7 @@ CHAOS_TOOLKIT_KEYS = (
     "version title description tags contributions secrets configuration "
     "extensions controls steady-state-hypothesis method rollbacks runtime dry"
 ).split()
-BLOCK_KEYS = tuple(Blocks.model_fields)
+BLOCK_KEYS = tuple(field.alias or name for name, field in Blocks.model_fields.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,10 @@ class _Check:
                     ("slis", index, "source"),
                     f"source: {sli.source} needs a block {sli.source}: in this file",
                 )
+        for index, condition in enumerate(blocks.halt):
+            if condition.sli not in names:
+                meant = did_you_mean(condition.sli, names, "name one of the slis")
+                self.at_value(("halt", index, "when"), f"there is no SLI '{condition.sli}'{meant}")
         return self._with_observers(blocks)
 
     def _with_observers(self, blocks: Blocks) -> Blocks:

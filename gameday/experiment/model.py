@@ -266,6 +266,41 @@ class Ledger(Block):
         return self
 
 
+HALT = re.compile(r"(?P<sli>.+?)\s*(?P<comparison><=|<)\s*(?P<share>[\d.]+%)")
+
+
+def _when(value: str) -> str:
+    match = HALT.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(f"{shown(value)} is not a condition; write for example availability < 20%")
+    Share.parse(match["share"])
+    return value.strip()
+
+
+class HaltCondition(Block):
+    """Stop the run when an SLI falls too low for too long."""
+
+    when: Annotated[str, AfterValidator(_when)] = Field(
+        description="An SLI and a share: `availability < 20%`."
+    )
+    for_: Duration = Field(0.0, alias="for", description="How long it must hold before the run stops.")
+
+    @property
+    def sli(self) -> str:
+        """The SLI that is judged."""
+        return self._parts()["sli"]
+
+    def is_breached(self, share: float) -> bool:
+        """Whether a good share of the last window breaches the condition."""
+        parts = self._parts()
+        limit = float(Share.parse(parts["share"]))
+        return share <= limit if parts["comparison"] == "<=" else share < limit
+
+    def _parts(self) -> dict[str, str]:
+        match = HALT.fullmatch(self.when)
+        return match.groupdict() if match else {}
+
+
 class Blocks(BaseModel):
     """Every block that gameday adds at the top level. Other keys belong to Chaos Toolkit."""
 
@@ -275,6 +310,10 @@ class Blocks(BaseModel):
     slis: list[Sli] = Field(default_factory=list)
     load: Load | None = None
     ledger: Ledger | None = None
+    halt: list[HaltCondition] = Field(default_factory=list, description="When to stop by itself.")
+    max_duration: Duration | None = Field(
+        None, alias="max-duration", description="The longest that a run may last; then it halts."
+    )
 
 
 def slug(text: str) -> str:

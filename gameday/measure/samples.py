@@ -57,6 +57,11 @@ class Samples:
         """From the scheduled send to the answer, so that waiting to be sent counts."""
         return self.done_ns - self.scheduled_ns
 
+    @classmethod
+    def none(cls) -> Samples:
+        """No samples at all."""
+        return from_rows(np.empty(0, dtype=ROW_TYPE))
+
     def where(self, mask: npt.NDArray[Any]) -> Samples:
         """The samples that a boolean mask or an index array chooses."""
         return replace(self, **{name: getattr(self, name)[mask] for name in COLUMNS})
@@ -129,7 +134,7 @@ def read_all(folder: Path, source: str) -> Samples:
 def merge(parts: list[Samples]) -> Samples:
     """Samples of several files as one, with one set of names, ordered by `scheduled_ns`."""
     if not parts:
-        return from_rows(np.empty(0, dtype=ROW_TYPE))
+        return Samples.none()
     if len(parts) == 1:
         return parts[0]
     names = tuple(dict.fromkeys(name for part in parts for name in part.names))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
-from gameday.experiment.model import Load
+from gameday.experiment.model import Load, Workers
 from gameday.observe.ports import free_port
 
 RECORDER = Path(__file__).with_name("locust_recorder.py")
+EVERY_ADDRESS = ("", "*", "0.0.0.0", "[::]")  # noqa: S104 - compared with, never bound
 
 
 def command(load: Load, locustfile: Path) -> list[str]:
@@ -23,7 +25,7 @@ def command(load: Load, locustfile: Path) -> list[str]:
         *("--headless", "--only-summary", "--loglevel", "WARNING", "--stop-timeout", "1"),
     ]
     if load.workers is not None:
-        host, _, port = load.workers.bind.rpartition(":")
+        host, port = _address(load.workers)
         arguments += ["--master", "--master-bind-host", host, "--master-bind-port", port]
         arguments += ["--expect-workers", str(load.workers.expect)]
         arguments += ["--expect-workers-max-wait", str(round(load.workers.within))]
@@ -34,9 +36,27 @@ def command(load: Load, locustfile: Path) -> list[str]:
     return [*arguments, *load.user_classes]
 
 
+def worker_command(load: Load) -> str:
+    """What to type on another host so that it joins this load; empty for a load without remote workers.
+
+    It needs Locust there and nothing else: locustfile and recorder come from the master.
+    """
+    if load.workers is None:
+        return ""
+    host, port = _address(load.workers)
+    if host in EVERY_ADDRESS:
+        host = socket.gethostname()
+    return f"locust -f - --worker --master-host {host} --master-port {port}"
+
+
 def environment(samples: Path) -> dict[str, str]:
-    """The environment of Locust: where its recorder writes."""
-    return {**os.environ, "GAMEDAY_SAMPLES": str(samples), "PYTHONUNBUFFERED": "1"}
+    """The environment of Locust: where its recorder writes, and whose end is its end."""
+    return {
+        **os.environ,
+        "GAMEDAY_SAMPLES": str(samples),
+        "GAMEDAY_RUNNER": str(os.getpid()),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def running_users(samples: Path) -> int:
@@ -45,3 +65,9 @@ def running_users(samples: Path) -> int:
         return int((samples / "load.users").read_text() or 0)
     except FileNotFoundError:
         return 0
+
+
+def _address(workers: Workers) -> tuple[str, str]:
+    """Where the master listens: host and port."""
+    host, _, port = workers.bind.rpartition(":")
+    return host, port

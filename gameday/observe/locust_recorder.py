@@ -1,26 +1,49 @@
 """The recorder inside Locust: added beside the user's unchanged locustfile, one row a request.
 
 On gameday's host every Locust process appends to a file of its own, `load.<pid>`. A worker on another
-host has no such folder; it sends its rows to the master, which also measures how far the worker's clock
-is off. This file goes to such workers whole, so it needs Locust and the standard library only.
+host has no such folder; it sends its rows to the master, which says what it has taken, and which also
+measures how far the worker's clock is off. This file goes to such workers whole, so it needs Locust and
+the standard library only.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 from locust import events
+from locust.exception import CatchResponseError
 from locust.runners import MasterRunner, WorkerRunner
 
 FOLDER = os.environ.get("GAMEDAY_SAMPLES")
+RUNNER_PID = int(os.environ.get("GAMEDAY_RUNNER", "0"))
+LOCUST_PID = os.getpid()  # Locust forks its processes after it has read this file
+
 SEND_EVERY_S = 0.2
+SEND_AGAIN_AFTER_S = 2.0
+ROWS_A_MESSAGE = 5_000
+FINISH_WITHIN_S = 3.0
 CLOCK_EVERY_S = 0.5
-LOOK_FOR_RUNNER_EVERY_S = 0.5
+FIRST_READINGS = 8
+FIRST_READINGS_EVERY_S = 0.05
+# the clocks of two hosts part by less than this, in seconds a second
+MOST_DRIFT = 200e-6
+# the wall clock moves by more than this between two requests only when somebody sets it
+STEP_NS = 1_000_000
+# a request is reported this soon after its answer, unless user code ran in between
+REPORTED_WITHIN_NS = 1_000_000
+PR_SET_PDEATHSIG = 1
+
+if FOLDER:  # at once, so that a Locust that cannot record does not start
+    from gameday.samples import SampleWriter
 
 Row = tuple[int, int, str, bool, bool, int, str]
 
@@ -34,77 +57,158 @@ class FileRecorder:
         self.writer: Any = None
 
     def take(self, row: Row) -> None:
-        """Append one request."""
-        if self.pid != os.getpid():
-            from gameday.samples import SampleWriter
-
-            self.pid = os.getpid()
-            self.writer = SampleWriter(self.folder, f"load.{self.pid}")
-        write_row(self.writer, row)
+        """Append one request. Load that nobody records must not go on."""
+        try:
+            if self.pid != os.getpid():
+                self.pid = os.getpid()
+                self.writer = SampleWriter(self.folder, f"load.{self.pid}")
+            write_row(self.writer, row)
+        except OSError as error:
+            end_all(f"gameday cannot record the load: {error}")
 
 
 class RemoteRecorder:
-    """Keeps rows until they are sent to the master."""
+    """Keeps rows until the master says that it has taken them.
 
-    def __init__(self) -> None:
+    Locust ends a worker whose master has been silent for a minute, which is what bounds `rows`.
+    taken: how many rows the master has; they are no longer in `rows`.
+    """
+
+    def __init__(self, runner: WorkerRunner) -> None:
+        self.runner = runner
         self.rows: list[Row] = []
+        self.taken = 0
+        self.sent_s: float | None = None
 
     def take(self, row: Row) -> None:
         """Keep one request."""
         self.rows.append(row)
 
-    def send_forever(self, runner: WorkerRunner) -> None:
+    def send_forever(self) -> None:
         """Send what has gathered, until the worker ends."""
         while True:
             gevent.sleep(SEND_EVERY_S)
-            self.send(runner)
+            self.send()
 
-    def send(self, runner: WorkerRunner) -> None:
-        """Send what has gathered."""
-        if self.rows:
-            rows, self.rows = self.rows, []
-            runner.send_message("gameday-samples", rows)
+    def send(self) -> None:
+        """Send the oldest rows, unless an answer to some is still to be expected."""
+        is_awaited = self.sent_s is not None and time.monotonic() < self.sent_s + SEND_AGAIN_AFTER_S
+        if self.rows and not is_awaited:
+            self.sent_s = time.monotonic()
+            self.runner.send_message("gameday-samples", (self.taken, self.rows[:ROWS_A_MESSAGE]))
+
+    def on_taken(self, msg: Any, **_: Any) -> None:
+        """The master has so many rows; an answer that comes late says nothing new."""
+        if msg.data > self.taken:
+            del self.rows[: msg.data - self.taken]
+            self.taken, self.sent_s = msg.data, None
+            if len(self.rows) >= ROWS_A_MESSAGE:
+                self.send()
+
+    def send_rest(self, **_: Any) -> None:
+        """Send all that is left, as far as the master takes it."""
+        end_s = time.monotonic() + FINISH_WITHIN_S
+        while self.rows and time.monotonic() < end_s:
+            self.send()
+            gevent.sleep(0.01)
+
+
+class Offset:
+    """What must be added to a worker's clock to get the run clock: an interval that was true all along.
+
+    A worker reads its clock somewhere between the question and the answer, so every reading gives a true
+    interval. Readings are intersected, each older one widened by the most that clocks drift apart; [low,
+    high] spans whatever was possible at any time since the first readings.
+    """
+
+    def __init__(self) -> None:
+        self.readings = 0
+        self.read_ns = 0
+        self.now = (0, 0)
+        self.low_ns = self.high_ns = 0
+
+    def add(self, asked_ns: int, worker_ns: int, answered_ns: int) -> None:
+        """Take in one reading."""
+        low_ns, high_ns = asked_ns - worker_ns, answered_ns - worker_ns
+        widened = self.now
+        if self.readings:
+            drift_ns = round((answered_ns - self.read_ns) * MOST_DRIFT)
+            widened = (self.now[0] - drift_ns, self.now[1] + drift_ns)
+            low_ns, high_ns = max(low_ns, widened[0]), min(high_ns, widened[1])
+            if low_ns > high_ns:  # the worker's clock jumped, as when its machine was suspended
+                low_ns, high_ns = asked_ns - worker_ns, answered_ns - worker_ns
+        self.now, self.read_ns = (low_ns, high_ns), answered_ns
+        self.readings += 1
+        if self.readings <= FIRST_READINGS:
+            self.low_ns, self.high_ns = self.now
+        else:
+            self.low_ns = min(self.low_ns, low_ns, widened[0])
+            self.high_ns = max(self.high_ns, high_ns, widened[1])
+
+    def as_json(self) -> dict[str, int]:
+        """The clock file: an offset, how far it may be off, and how many readings say so."""
+        uncertainty_ns = (self.high_ns - self.low_ns + 1) // 2
+        offset_ns = (self.low_ns + self.high_ns) // 2
+        return {"offset_ns": offset_ns, "uncertainty_ns": uncertainty_ns, "readings": self.readings}
 
 
 class Master:
-    """Writes the rows of workers on other hosts, and measures their clocks."""
+    """Writes the rows of workers on other hosts, measures their clocks, and lets every worker finish."""
 
     def __init__(self, folder: str, runner: MasterRunner) -> None:
         self.folder = folder
         self.runner = runner
         self.writers: dict[str, Any] = {}
-        self.readings: dict[str, list[tuple[int, int]]] = {}
+        self.taken: dict[str, int] = {}
+        self.offsets: dict[str, Offset] = {}
+        self.finished: set[str] = set()
 
     def on_samples(self, msg: Any, **_: Any) -> None:
-        """Rows of one worker."""
-        from gameday.samples import SampleWriter
-
-        if msg.node_id not in self.writers:
-            self.writers[msg.node_id] = SampleWriter(self.folder, f"load.{msg.node_id}")
-        for row in msg.data:
-            write_row(self.writers[msg.node_id], row)
+        """Rows of one worker, from a number on. Without its clock they mean nothing: it sends them again."""
+        node, (first, rows) = msg.node_id, msg.data
+        if node not in self.offsets:
+            return
+        taken = self.taken.get(node, 0)
+        try:
+            if node not in self.writers:
+                self.writers[node] = SampleWriter(self.folder, f"load.{node}")
+            for row in rows[taken - first :]:
+                write_row(self.writers[node], row)
+        except OSError as error:
+            end_all(f"gameday cannot record the load: {error}")
+        self.taken[node] = max(taken, first + len(rows))
+        self.runner.send_message("gameday-taken", self.taken[node], client_id=node)
 
     def ask_clocks_forever(self) -> None:
-        """Ask every worker for its clock, until the master ends."""
+        """Ask every worker for its clock, new ones more often, until the master ends."""
         while True:
             for worker in list(self.runner.clients):
                 self.runner.send_message("gameday-clock", time.monotonic_ns(), client_id=worker)
-            gevent.sleep(CLOCK_EVERY_S)
+            is_new = any(offset.readings < FIRST_READINGS for offset in self.offsets.values())
+            gevent.sleep(FIRST_READINGS_EVERY_S if is_new else CLOCK_EVERY_S)
 
     def on_clock(self, msg: Any, **_: Any) -> None:
-        """A worker's clock: its offset lies within half of the round trip."""
+        """A worker's clock."""
         asked_ns, worker_ns = msg.data
-        answered_ns = time.monotonic_ns()
-        readings = self.readings.setdefault(msg.node_id, [])
-        readings.append((answered_ns - asked_ns, (asked_ns + answered_ns) // 2 - worker_ns))
-        round_trip_ns, offset_ns = min(readings)
-        tight = [offset for trip, offset in readings if trip <= 2 * round_trip_ns]
-        drift_ns = max(abs(offset - offset_ns) for offset in tight)
-        clock = {"offset_ns": offset_ns, "uncertainty_ns": round_trip_ns // 2 + drift_ns}
+        offset = self.offsets.setdefault(msg.node_id, Offset())
+        offset.add(asked_ns, worker_ns, time.monotonic_ns())
         path = Path(self.folder, f"load.{msg.node_id}.clock")
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps({**clock, "readings": len(readings)}))
+        draft.write_text(json.dumps(offset.as_json()))
         draft.replace(path)
+
+    def on_finished(self, msg: Any, **_: Any) -> None:
+        """A worker has stopped its users and has no more rows."""
+        self.finished.add(msg.node_id)
+
+    def finish(self, **_: Any) -> None:
+        """Let the workers stop and hand over their last rows: Locust itself leaves after half a second."""
+        workers = set(self.runner.clients)
+        for worker in workers:
+            self.runner.send_message("gameday-finish", client_id=worker)
+        end_s = time.monotonic() + FINISH_WITHIN_S
+        while not workers <= self.finished and time.monotonic() < end_s:
+            gevent.sleep(0.01)
 
 
 def write_row(writer: Any, row: Row) -> None:
@@ -115,49 +219,114 @@ def write_row(writer: Any, row: Row) -> None:
     )
 
 
-def row_of(request_type: str, name: str, response_time: float, exception: Any, response: Any) -> Row:
-    """One request as a row, stamped with this process's monotonic clock."""
-    done_ns = time.monotonic_ns()
-    error = type(exception).__name__ if exception else ""
-    timed_out = "timeout" in error.lower() or "timed out" in str(exception).lower() if exception else False
-    status = getattr(response, "status_code", 0) or 0
-    sent_ns = done_ns - int((response_time or 0) * 1e6)
-    return (sent_ns, done_ns, f"{request_type} {name}", not exception, timed_out, int(status), error)
+class Stamps:
+    """When a request was sent and answered, on this process's monotonic clock.
+
+    Locust tells the wall clock's time of the start, and reports a request with `catch_response` only
+    after the user's own code. The start is believed unless the wall clock was set since.
+    """
+
+    def __init__(self) -> None:
+        self.trusted_from_ns = time.monotonic_ns()
+        self.ahead_ns = time.time_ns() - self.trusted_from_ns
+
+    def of(self, start_time_s: float | None, response_time_ms: float | None) -> tuple[int, int]:
+        """Sent and done, of a request that is reported now."""
+        now_ns = time.monotonic_ns()
+        ahead_ns = time.time_ns() - now_ns
+        if abs(ahead_ns - self.ahead_ns) > STEP_NS:
+            self.trusted_from_ns = now_ns
+        self.ahead_ns = ahead_ns
+        took_ns = int((response_time_ms or 0) * 1e6)
+        sent_ns = int((start_time_s or 0) * 1e9) - ahead_ns
+        if not self.trusted_from_ns < sent_ns <= now_ns - took_ns:
+            return now_ns - took_ns, now_ns
+        return sent_ns, min(now_ns, sent_ns + took_ns + REPORTED_WITHIN_NS)
+
+
+def failure(exception: Any, response: Any, status: int) -> tuple[str, bool]:
+    """The name of a failure, and whether it is a timeout.
+
+    `response.failure("…")` of a user hides what happened; the response keeps it. A bad status that speaks
+    of a timeout, such as 504, is an answer.
+    """
+    cause = getattr(response, "error", None)
+    named = cause if cause and isinstance(exception, CatchResponseError) else exception
+    named = getattr(named, "original", None) or named  # of a FastHttpUser's RetriesExceeded
+    timed_out = any(
+        "timeout" in type(error).__name__.lower() or (status < 400 and "timed out" in str(error).lower())
+        for error in (exception, cause)
+    )
+    return type(named).__name__, timed_out
+
+
+def request_listener(take: Callable[[Row], None]) -> Callable[..., None]:
+    """A listener to Locust's requests that gives each to `take` as a row."""
+    stamps = Stamps()
+
+    def on_request(
+        *,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        exception: Any = None,
+        response: Any = None,
+        start_time: float | None = None,
+        **_: Any,
+    ) -> None:
+        sent_ns, done_ns = stamps.of(start_time, response_time)
+        status = int(getattr(response, "status_code", 0) or 0)
+        error, timed_out = failure(exception, response, status) if exception else ("", False)
+        take((sent_ns, done_ns, f"{request_type} {name}", not exception, timed_out, status, error))
+
+    return on_request
 
 
 @events.init.add_listener
 def record(environment: Any, **_: Any) -> None:
     """Attach the recorder to whatever part this process plays."""
     runner = environment.runner
-    recorder: FileRecorder | RemoteRecorder | None = None
     if FOLDER:
-        recorder = FileRecorder(FOLDER)
-        gevent.spawn(end_with_the_runner, os.getppid())
+        end_with_the_parent()
+        events.request.add_listener(request_listener(FileRecorder(FOLDER).take))
         if isinstance(runner, MasterRunner):
-            master = Master(FOLDER, runner)
-            runner.register_message("gameday-samples", master.on_samples)
-            runner.register_message("gameday-clock", master.on_clock)
-            gevent.spawn(master.ask_clocks_forever)
+            lead(Master(FOLDER, runner))
+        elif isinstance(runner, WorkerRunner):
+            runner.register_message("gameday-finish", finish, concurrent=True)
+            runner.register_message("gameday-clock", answer_clock)
     elif isinstance(runner, WorkerRunner):
-        recorder = RemoteRecorder()
-        runner.register_message("gameday-clock", answer_clock)
-        gevent.spawn(recorder.send_forever, runner)
-        events.quitting.add_listener(lambda **_: recorder.send(runner))
-    if recorder is None:
-        return
-    take = recorder.take
+        follow(RemoteRecorder(runner))
 
-    def on_request(
-        request_type: str,
-        name: str,
-        response_time: float,
-        exception: Any = None,
-        response: Any = None,
-        **_: Any,
-    ) -> None:
-        take(row_of(request_type, name, response_time, exception, response))
 
-    events.request.add_listener(on_request)
+def lead(master: Master) -> None:
+    """Attach the master's part."""
+    master.runner.register_message("gameday-samples", master.on_samples)
+    master.runner.register_message("gameday-clock", master.on_clock)
+    master.runner.register_message("gameday-finished", master.on_finished)
+    gevent.spawn(master.ask_clocks_forever)
+    events.quitting.add_listener(master.finish)
+
+
+def follow(recorder: RemoteRecorder) -> None:
+    """Attach the part of a worker on another host."""
+
+    def finish_and_send(**more: Any) -> None:
+        finish(**more, send_rest=recorder.send_rest)
+
+    recorder.runner.register_message("gameday-clock", answer_clock)
+    recorder.runner.register_message("gameday-taken", recorder.on_taken)
+    recorder.runner.register_message("gameday-finish", finish_and_send, concurrent=True)
+    gevent.spawn(recorder.send_forever)
+    events.quitting.add_listener(recorder.send_rest)
+    events.request.add_listener(request_listener(recorder.take))
+
+
+def finish(environment: Any, send_rest: Callable[[], None] | None = None, **_: Any) -> None:
+    """Let the requests under way end, hand over the last rows, and say so."""
+    environment.runner.stop()
+    if send_rest is not None:
+        send_rest()
+    environment.runner.send_message("gameday-finished")
 
 
 def answer_clock(environment: Any, msg: Any, **_: Any) -> None:
@@ -172,8 +341,21 @@ def tell_users(user_count: int, **_: Any) -> None:
         Path(FOLDER, "load.users").write_text(str(user_count))
 
 
-def end_with_the_runner(parent_pid: int) -> None:
-    """End when the parent is gone: load must not outlive the drill that made it."""
-    while os.getppid() == parent_pid:
-        gevent.sleep(LOOK_FOR_RUNNER_EVERY_S)
+def end_with_the_parent() -> None:
+    """Have the kernel end this process with its parent: load must not outlive the drill that made it."""
+    parent = RUNNER_PID if os.getpid() == LOCUST_PID else LOCUST_PID
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent and os.getppid() != parent:
+        os._exit(1)
+
+
+def end_all(why: str) -> None:
+    """End every Locust process of this host; the runner sees it and says so."""
+    print(why, file=sys.stderr, flush=True)  # noqa: T201 - standard error is Locust's log
+    if os.getpid() != LOCUST_PID:
+        os.kill(LOCUST_PID, signal.SIGKILL)
     os._exit(1)
+
+
+if FOLDER:
+    end_with_the_parent()

@@ -6,14 +6,16 @@ import os
 import select
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.model import Block
 from gameday.faults.undolog import LOG_VARIABLE
+from gameday.files import append_line, read_lines
 from gameday.observe import load as locust
+from gameday.processes import Identity
 from gameday.run.children import Child, end_load, start_load
 
 TICK_S = 0.1
@@ -49,18 +51,16 @@ class Crew:
     ready: set[str] = field(default_factory=set)
     has_read_back: bool = False
 
-    def start_engine(self, variables: list[str], rollbacks: str | None, **more: Any) -> None:
+    def start_engine(self, variables: list[str], rollbacks: str | None) -> None:
         """Start an engine; it waits for the word to begin."""
         orders = {
             "experiment": self.experiment.document,
             "variables": variables,
             "rollbacks": rollbacks,
             "journal": str(self.pack.journal),
-            **more,
         }
-        environment = {**os.environ, LOG_VARIABLE: str(self.pack.undo_log)}
-        self.engine_waits, self.engine_has_ended = None, False
-        self.engine = Child.engine(orders, self.pack.logs / "engine.log", environment)
+        self.engine = Child.engine(orders, self.pack.logs / "engine.log", engine_environment(self.pack))
+        remember(self.pack, "engine", self.engine.process.pid)
 
     def start_recorders(self) -> None:
         """Start the prober and the ledger, as far as the experiment asks for them."""
@@ -74,7 +74,9 @@ class Crew:
 
     def _start_recorder(self, name: str, orders: dict[str, Any]) -> None:
         log = self.pack.logs / f"{name}.log"
-        self.recorders.append(Child.recorder(name, f"gameday.observe.{name}", orders, log))
+        child = Child.recorder(name, f"gameday.observe.{name}", orders, log)
+        self.recorders.append(child)
+        remember(self.pack, name, child.process.pid)
 
     def start_load(self) -> None:
         """Start Locust, if the experiment asks for load."""
@@ -83,6 +85,7 @@ class Crew:
             locustfile = (self.experiment.path.parent / load.locustfile).resolve()
             log, environment = self.pack.logs / "locust.log", locust.environment(self.pack.raw)
             self.locust = start_load(locust.command(load, locustfile), log, environment)
+            remember(self.pack, "load", self.locust.pid)
 
     @property
     def is_ready(self) -> bool:
@@ -147,6 +150,24 @@ class Crew:
             end_load(self.locust)
         for child in self.recorders:
             child.stop()
+
+
+def engine_environment(pack: Pack) -> dict[str, str]:
+    """The environment of an engine: its faults find the undo log there."""
+    return {**os.environ, LOG_VARIABLE: str(pack.undo_log)}
+
+
+def remember(pack: Pack, name: str, pid: int) -> None:
+    """Write down a process of the run, so that it can be ended by somebody else."""
+    identity = Identity.of(name, pid)
+    if identity is not None:
+        append_line(pack.processes, asdict(identity))
+
+
+def left_over(pack: Pack) -> list[Identity]:
+    """The processes of a run that still live."""
+    known = [Identity(**entry) for entry in read_lines(pack.processes)]
+    return [identity for identity in known if identity.is_alive]
 
 
 def as_orders(block: Block) -> dict[str, Any]:

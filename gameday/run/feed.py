@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -17,6 +16,8 @@ from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
 from gameday.measure.history import BASELINE, METHOD, UNDO, VERIFICATION
 
+RUNNER_IS_GONE = 70
+
 
 class Line:
     """The line to the runner: events out, orders in, on pipes of their own."""
@@ -29,15 +30,18 @@ class Line:
         self.events = os.fdopen(events, "w", buffering=1)
 
     def tell(self, event: str, **more: Any) -> None:
-        """Tell the runner, on the run clock. A runner that is gone is told nothing."""
+        """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
         message = {"event": event, "t_ns": clock.now_ns(), **more}
-        with contextlib.suppress(BrokenPipeError):
+        try:
             self.events.write(json.dumps(message, default=str) + "\n")
+        except BrokenPipeError:
+            os._exit(RUNNER_IS_GONE)
 
     def wait(self, why: str) -> None:
         """Wait until the runner says to go on."""
         self.tell("waiting", why=why)
-        self.orders.readline()
+        if not self.orders.readline():
+            os._exit(RUNNER_IS_GONE)
 
 
 class Feed(RunEventHandler):  # type: ignore[misc]

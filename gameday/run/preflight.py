@@ -6,12 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gameday.errors import InvalidInput, Problem
+from gameday.errors import GamedayError, InvalidInput, Problem
 from gameday.experiment import Experiment
 from gameday.experiment.activities import walk
 from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
+from gameday.run import killswitch
 from gameday.run.children import Child
+from gameday.run.recovery import unfinished
 
 
 def check_activities(experiment: Experiment, variables: Sequence[str] = ()) -> None:
@@ -35,6 +37,24 @@ def check_reachable(experiment: Experiment) -> None:
     ]
     if problems:
         raise InvalidInput(problems)
+
+
+def check_unfinished(experiment: Experiment, results: Path) -> None:
+    """Raise GamedayError while the kill switch is thrown, or a run on the same service owes an undo."""
+    if why := killswitch.thrown(results):
+        raise GamedayError(f"{why}; lift it with: gameday halt --lift")
+    service = experiment.blocks.service
+    for left in unfinished(results):
+        about = left.pack.about()
+        is_same = about["experiment"] == str(experiment.path) or (
+            service and about["service"] == service.name
+        )
+        if left.owed and is_same:
+            what = "is still running" if left.is_running else "was cut off"
+            raise GamedayError(
+                f"run {left.pack.run_id} {what} and owes {len(left.owed)} undo(s) on the same service; "
+                f"wait for it, or finish it with: gameday recover {left.pack.run_id}"
+            )
 
 
 def _problem(experiment: Experiment, path: Place, message: str) -> InvalidInput:

@@ -6,7 +6,9 @@ disposable child, and the runner still undoes and records.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,21 +18,27 @@ from types import FrameType
 from typing import Any
 
 from gameday import clock
-from gameday.evidence import assemble, keep, pack, report
+from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.experiment import Experiment
-from gameday.experiment.activities import with_role
+from gameday.experiment.activities import modules_of_gameday, with_role
 from gameday.experiment.model import FAULT
-from gameday.faults.undolog import Entry, UndoLog
+from gameday.faults.undolog import UndoLog
 from gameday.measure import history
 from gameday.measure.plan import plan_of
 from gameday.measure.verdict import baseline_trouble
 from gameday.observe.load import running_users
-from gameday.run import undo
 from gameday.run.crew import Crew, Lost
-from gameday.run.preflight import check_activities
+from gameday.run.guardian import Guardian
+from gameday.run.halt import HaltRules
+from gameday.run.judge import judge
+from gameday.run.lock import Lock
+from gameday.run.preflight import check_activities, check_unfinished
+from gameday.run.reserve import Reserve
+from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Timeline
+from gameday.run.undo import Undoer
 from gameday.run.view import Now, View
 from gameday.run.watch import Watch
 
@@ -76,21 +84,18 @@ class Outcome:
 def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     """Play an experiment. Raises GamedayError, with nothing touched, when it cannot begin."""
     check_activities(experiment, options.variables)
+    check_unfinished(experiment, options.results)
     folder = pack.create(options.results, experiment.title)
+    lock = Lock(folder.folder)
+    lock.take()
     game = Run(experiment, options, folder, view)
     with game.signals_heard(), view:
         game.play()
     record = judge(folder)
+    game.guardian.release()
+    lock.release()
     view.end(folder, record)
     return Outcome(folder, record)
-
-
-def judge(folder: Pack) -> Record:
-    """Measure, judge and report a finished run from what is in its pack."""
-    keep.samples(folder)
-    record = assemble.write(folder)
-    report.write(folder)
-    return record
 
 
 class Run:
@@ -106,6 +111,11 @@ class Run:
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
         self.crew = Crew(experiment, folder)
+        self.reserve = Reserve(folder.folder)
+        self.undoer = Undoer(modules_of_gameday(experiment.document))
+        rules = (experiment.blocks.halt, (folder.folder, options.results), experiment.blocks.max_duration)
+        self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
+        self.guardian = Guardian(self.guardian_orders(), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
         self.inject_ns: int | None = None
         self.signalled: str | None = None
@@ -130,8 +140,10 @@ class Run:
             self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
             (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
         finally:
+            self.reserve.free()
             self.put_back()
             self.crew.dismiss()
+            self.undoer.dismiss()
             self.timeline.tie_clocks()
 
     def begin(self) -> None:
@@ -207,28 +219,38 @@ class Run:
             self.until(lambda: self.crew.engine_has_ended, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
 
     def put_back(self) -> None:
-        """Undo whatever is still owed, whatever happened; then watch that service is as before."""
+        """Undo whatever is still owed, whatever happened; then watch that service is as before.
+
+        After a halt the faults are undone first, then the rollbacks are played in a new engine: the old
+        one may have hung inside an activity.
+        """
         was_cut_short = not self.crew.engine_has_ended
         self.crew.end_engine()
         if history.UNDO not in self.phases:
             self.phase(history.UNDO)
-        if was_cut_short and history.METHOD in self.phases:
-            self.roll_back_after_a_halt()
-        undo.play(UndoLog(self.pack.undo_log), self.tell_undo)
-        if not was_cut_short and history.METHOD in self.phases and self.plan.is_watched:
+        log = UndoLog(self.pack.undo_log)
+        self.undoer.play(log, self.timeline.undo)
+        if history.METHOD not in self.phases:
+            return
+        if was_cut_short:
+            self.rollbacks().play(self.pack, self.heard, self.watch_on)
+            self.undoer.play(log, self.timeline.undo)
+        elif self.plan.is_watched:
             self.after_check()
 
-    def roll_back_after_a_halt(self) -> None:
-        """Play the rollbacks in a new engine: the old one may have hung inside an activity."""
-        left = str(self.pack.journal)
-        self.crew.start_engine(list(self.options.variables), self.options.rollbacks, left_journal=left)
-        end_ns = clock.now_ns() + round(ROLLBACKS_WITHIN_S * clock.NS_PER_S)
-        engine = self.crew.engine
-        while engine is not None and engine.is_alive and clock.now_ns() < end_ns:
-            self.listen()
-            if self.crew.engine_waits is not None:
-                self.crew.go_on()
-        self.crew.end_engine()
+    def rollbacks(self) -> Rollbacks:
+        """How an engine of their own plays this run's rollbacks."""
+        return Rollbacks(self.experiment.document, self.options.variables, self.options.rollbacks)
+
+    def guardian_orders(self) -> dict[str, Any]:
+        """What the guardian needs to finish the run without the runner."""
+        rollbacks = self.rollbacks()
+        return {
+            "pack": str(self.pack.folder.resolve()),
+            "experiment": rollbacks.document,
+            "variables": list(rollbacks.variables),
+            "rollbacks": rollbacks.strategy,
+        }
 
     def after_check(self) -> None:
         """Watch that service is as before, until the last brown-out of the undo is over for sure."""
@@ -263,15 +285,26 @@ class Run:
         self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
 
     def pump(self) -> None:
-        """One tick. Raises Halt on a signal, Lost when something that must live has ended."""
-        self.listen()
+        """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
+        self.crew.listen(self.heard)
+        self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
+        if self.timeline.trouble is not None:
+            raise Halt(self.timeline.trouble)
+        if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
+            raise Halt(why)
         self.crew.look_after()
+        self.look_after_guardian()
 
-    def listen(self) -> None:
-        """Hear the crew for one tick, and show what is going on."""
-        self.crew.listen(self.heard)
+    def look_after_guardian(self) -> None:
+        """Start another guardian when this one was killed."""
+        if not self.guardian.is_alive:
+            self.timeline.add("guardian-lost", exit_code=self.guardian.process.returncode)
+            self.guardian.replace()
+
+    def watch_on(self) -> None:
+        """Read what is new, and show what is going on."""
         self.watch.read_on()
         phase = next(reversed(self.phases), "starting")
         self.view.tick(Now(clock.now_ns(), phase, self.inject_ns, self.watch, self.plan))
@@ -298,10 +331,6 @@ class Run:
         self.phases[name] = clock.now_ns() if at_ns is None else at_ns
         self.timeline.add("phase", t_ns=self.phases[name], name=name)
 
-    def tell_undo(self, event: str, entry: Entry, detail: str) -> None:
-        """Record how an undo goes."""
-        self.timeline.add(event, step=entry.step, fault=entry.fault, detail=detail)
-
     def halted(self, halt: Halt | Lost) -> None:
         """Record why the run stops."""
         if isinstance(halt, Lost) and halt.name != "engine":
@@ -310,9 +339,11 @@ class Run:
 
     @contextmanager
     def signals_heard(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM halt the run; a closed terminal does not."""
+        """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""
 
         def hear(number: int, frame: FrameType | None) -> None:
+            if self.signalled is not None:
+                self.hand_over(signal.Signals(number).name)
             self.signalled = f"{signal.Signals(number).name} was received"
 
         old = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -322,3 +353,11 @@ class Run:
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+    def hand_over(self, name: str) -> None:
+        """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
+        owed = ", ".join(entry.step for entry in UndoLog(self.pack.undo_log).owed()) or "nothing"
+        self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
+        sys.stdout.write(f"{self.pack.folder}\n")
+        sys.stdout.flush()
+        os._exit(UNDO_OWED)

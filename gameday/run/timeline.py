@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gameday import clock
-from gameday.files import append_line
+from gameday.faults.undolog import Entry
+from gameday.files import append_line, read_lines
 
 Listener = Callable[[dict[str, Any]], None]
 
 
 class Timeline:
-    """Appends events to `timeline.jsonl` and tells listeners, such as the live view."""
+    """Appends events to `timeline.jsonl` and tells listeners, such as the live view.
+
+    A disk that takes no more does not stop what is being recorded: `trouble` says what is wrong.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tie = clock.Tie.take()
+        self.now_ns = clock.now_ns
         self.listeners: list[Listener] = []
+        self.trouble: str | None = None
+
+    @classmethod
+    def resumed(cls, path: Path) -> Timeline:
+        """The timeline of a run that somebody else began, perhaps before a reboot.
+
+        The run clock stops with the boot, so its later moments are told by UTC.
+        """
+        timeline = cls(path)
+        first = next((entry for entry in read_lines(path) if entry.get("event") == "clock"), None)
+        if first is not None:
+            tie = clock.Tie(first["monotonic_ns"], first["utc_ns"])
+            timeline.tie = tie
+            timeline.now_ns = lambda: tie.monotonic_ns + time.time_ns() - tie.utc_ns
+        return timeline
 
     def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
         """Record an event; `t_ns` is its moment on the run clock, now by default."""
-        at_ns = clock.now_ns() if t_ns is None else t_ns
+        at_ns = self.now_ns() if t_ns is None else t_ns
         entry = {"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}
-        append_line(self.path, entry)
+        try:
+            append_line(self.path, entry)
+        except OSError as error:
+            self.trouble = f"{self.path.parent} cannot be written: {error.strerror}"
         for listener in self.listeners:
             listener(entry)
 
+    def undo(self, event: str, entry: Entry, detail: str) -> None:
+        """Record how an undo goes."""
+        self.add(event, step=entry.step, fault=entry.fault, detail=detail)
+
     def tie_clocks(self) -> None:
         """Record one moment on both clocks, at the start and at the end of the run."""
-        tie = clock.Tie.take()
-        self.add("clock", monotonic_ns=tie.monotonic_ns, utc_ns=tie.utc_ns)
+        at_ns = self.now_ns()
+        self.add("clock", monotonic_ns=at_ns, utc_ns=time.time_ns())

@@ -2,60 +2,146 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from gameday.faults.undolog import Entry, UndoLog
 
 LIMIT_S = 30.0
-PAUSES_S = (0.2, 1.0, 3.0)
+ATTEMPTS = 4
+FIRST_PAUSE_S = 0.2
 
 Tell = Callable[[str, Entry, str], None]
 
 
-def play(log: UndoLog, tell: Tell = lambda *_: None) -> list[Entry]:
-    """Undo everything still owed; returns what still is. An undo that fails stops no other."""
-    for entry in log.owed():
-        _play_one(log, entry, tell)
-    return log.owed()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an undo went: whether it was undone, whether that was read back, and what was said last."""
+
+    is_undone: bool
+    is_verified: bool
+    said: str
+
+    @classmethod
+    def of(cls, answers: list[dict[str, Any]]) -> Answer:
+        """From what the child said: of the undo, then of its verification."""
+        if not answers:
+            return cls(False, False, f"no answer within {LIMIT_S:g} s")
+        said = [str(answer["said"]) for answer in answers]
+        is_verified = len(answers) > 1 and bool(answers[1]["ok"])
+        return cls(bool(answers[0]["ok"]), is_verified, said[0] if is_verified else "; ".join(said))
 
 
-def _play_one(log: UndoLog, entry: Entry, tell: Tell) -> None:
-    tell("undoing", entry, "")
-    log.note(entry.id, "undoing")
-    for pause_s in (*PAUSES_S, None):
-        ok, detail = _in_a_child("undo", entry.call)
-        if ok:
-            break
-        if pause_s is None:
-            log.note(entry.id, "undo-failed", detail)
-            tell("undo-failed", entry, detail)
-            return
-        time.sleep(pause_s)
-    log.note(entry.id, "undone", detail)
-    verified, proof = _in_a_child("verify", entry.call)
-    if verified:
-        log.note(entry.id, "verified", detail)
-    tell("undone", entry, detail if verified else f"{detail}; not verified: {proof}")
+class Undoer:
+    """Plays undos. A warm child stands ready, so that the first undo begins at once."""
 
+    def __init__(self, modules: Iterable[str] = ()) -> None:
+        self.modules = sorted(set(modules))
+        self.spare: subprocess.Popen[bytes] | None = None
+        self.warm_up()
 
-def _in_a_child(what: str, call: dict[str, Any]) -> tuple[bool, str]:
-    """Whether an undo or its verification worked, and what it says."""
-    command = [sys.executable, "-m", "gameday.run.undoing", what]
-    try:
-        done = subprocess.run(
+    def warm_up(self) -> None:
+        """Start the next child ahead of its need."""
+        command = [sys.executable, "-m", "gameday.run.undoing", *self.modules]
+        self.spare = subprocess.Popen(
             command,
-            input=json.dumps(call).encode(),
-            capture_output=True,
-            timeout=LIMIT_S,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return False, f"no end within {LIMIT_S:g} s"
-    said = (done.stdout or done.stderr).decode(errors="replace").strip().splitlines()
-    return done.returncode == 0, said[-1] if said else ""
+
+    def dismiss(self) -> None:
+        """End the child that was not needed."""
+        if self.spare is not None:
+            end(self.spare)
+            self.spare = None
+
+    def play(self, log: UndoLog, tell: Tell = lambda *_: None) -> list[Entry]:
+        """Undo everything still owed; returns what still is. An undo that fails stops no other."""
+        for entry in log.owed():
+            tell("undoing", entry, "")
+            note(log, entry, "undoing")
+            answer = self.try_hard(entry.call)
+            if not answer.is_undone:
+                note(log, entry, "undo-failed", answer.said)
+                tell("undo-failed", entry, answer.said)
+                continue
+            note(log, entry, "undone", answer.said)
+            if answer.is_verified:
+                note(log, entry, "verified", answer.said)
+            tell("undone", entry, answer.said + ("" if answer.is_verified else " (not verified)"))
+        return log.owed()
+
+    def try_hard(self, call: dict[str, Any]) -> Answer:
+        """Try an undo until it works, four times at most, with growing pauses."""
+        retrying = Retrying(
+            retry=retry_if_result(lambda answer: not answer.is_undone),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=FIRST_PAUSE_S, max=5),
+        )
+        try:
+            answer: Answer = retrying(self.try_once, call)
+        except RetryError as error:
+            answer = error.last_attempt.result()
+        return answer
+
+    def try_once(self, call: dict[str, Any]) -> Answer:
+        """One undo and its verification in one child, which is killed when it takes too long."""
+        child = self.spare
+        if child is None or child.poll() is not None:
+            self.warm_up()
+            child = self.spare
+        assert child is not None  # noqa: S101 - warm_up has just started it
+        self.spare = None
+        answers = exchange(child, call)
+        end(child)
+        self.warm_up()
+        return Answer.of(answers)
+
+
+def note(log: UndoLog, entry: Entry, event: str, detail: str = "") -> None:
+    """Write down how an undo goes. A full disk must not stop the undoing."""
+    with contextlib.suppress(OSError):
+        log.note(entry.id, event, detail)
+
+
+def exchange(child: subprocess.Popen[bytes], call: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give a child its call and take its answers, as many as come in time."""
+    if child.stdin is None or child.stdout is None:
+        return []
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(json.dumps(call).encode() + b"\n")
+        child.stdin.close()
+    deadline_s = time.monotonic() + LIMIT_S
+    data = b""
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        if not select.select([child.stdout], [], [], left_s)[0]:
+            break
+        piece = os.read(child.stdout.fileno(), 65_536)
+        if not piece:
+            break
+        data += piece
+    return [json.loads(line) for line in data.splitlines() if line]
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a child and everything it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()

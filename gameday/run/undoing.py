@@ -1,24 +1,42 @@
-"""One undo in a disposable process: `python -m gameday.run.undoing undo|verify`, the call on its input."""
+"""One undo in a disposable process, started ahead so that it is warm when it is needed.
+
+`python -m gameday.run.undoing MODULE…` imports the modules and waits for a call, one JSON line on its
+standard input. It answers with two JSON lines: `{"ok", "said"}` for the undo, and for its verification.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import os
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 
-def run(what: str, call: dict[str, Any]) -> str:
-    """Undo, or verify that it is undone. Raises when it is not."""
+def undo(call: dict[str, Any]) -> str:
+    """Put back. Raises when that fails."""
     if "activity" in call:
-        return _activity(call["activity"]) if what == "undo" else "declared in the experiment"
-    name = call["func"] if what == "undo" else call["verify"]
-    if name is None:
+        return _activity(call["activity"])
+    return str(_function(call, "func")(**call["arguments"]))
+
+
+def verify(call: dict[str, Any]) -> str:
+    """Read the state back. Raises when it is not as it was."""
+    if "activity" in call:
+        return "the experiment declares no way to verify it"
+    if call["verify"] is None:
         raise RuntimeError("the fault offers no way to verify its undo")
-    result = getattr(importlib.import_module(call["module"]), name)(**call["arguments"])
-    if what == "verify" and result is not True:
-        raise RuntimeError(f"{name} says it is not undone")
-    return str(result)
+    if _function(call, "verify")(**call["arguments"]) is not True:
+        raise RuntimeError(f"{call['verify']} says that it is not undone")
+    return "verified"
+
+
+def _function(call: dict[str, Any], key: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(importlib.import_module(call["module"]), call[key])
+    return function
 
 
 def _activity(activity: dict[str, Any]) -> str:
@@ -30,14 +48,31 @@ def _activity(activity: dict[str, Any]) -> str:
     return f"'{activity['name']}' succeeded"
 
 
-def main() -> None:
-    """Run the call; the exit code says whether it worked, the last line says what happened."""
+def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any], answers: int) -> bool:
+    """Try a part of the call and tell how it went."""
     try:
-        message, code = run(sys.argv[1], json.load(sys.stdin)), 0
-    except Exception as error:  # noqa: BLE001 - the process ends either way, and says why
-        message, code = f"{type(error).__name__}: {error}", 1
-    sys.stdout.write(" ".join(message.split()) + "\n")
-    sys.exit(code)
+        is_ok, said = True, part(call)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear it
+        is_ok, said = False, f"{type(error).__name__}: {error}"
+    os.write(answers, json.dumps({"ok": is_ok, "said": " ".join(said.split())}).encode() + b"\n")
+    return is_ok
+
+
+def main() -> None:
+    """Warm up, wait for the call, do it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # what an undo prints must not be taken for an answer
+    answers = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for module in sys.argv[1:]:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    line = sys.stdin.readline()
+    if line:
+        call = json.loads(line)
+        if attempt(undo, call, answers):
+            attempt(verify, call, answers)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,8 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "deadline": _reason,
     "recorder-lost": lambda entry: f"recorder lost: {entry['name']}",
     "recovered": lambda entry: "service is back and has stayed so",
+    "guardian-lost": lambda entry: "the guardian was killed; another one watches now",
+    "handed-over": _reason,
     "engine-error": lambda entry: f"engine error: {entry['error']}",
 }
 

@@ -26,6 +26,8 @@ class Tail:
         self.stem = stem
         self.parts: list[npt.NDArray[np.void]] = []
         self.offset = 0
+        self.names: tuple[str, ...] = ("",)
+        self.names_size = -1
 
     def read_on(self) -> int:
         """Read what is new; how many samples that was."""
@@ -42,8 +44,32 @@ class Tail:
         """Everything so far."""
         if len(self.parts) > 1:
             self.parts = [np.concatenate(self.parts)]
-        rows = self.parts[0] if self.parts else np.empty(0, dtype=ROW_TYPE)
-        return from_rows(rows, read_names(self.stem), int(read_clock(self.stem).get("offset_ns", 0)))
+        return self._as_samples(self.parts)
+
+    def recent(self, since_ns: int) -> Samples:
+        """What was done since a moment; costs what it finds, since rows are written when they are done."""
+        since_ns -= self._offset_ns()
+        parts = []
+        for part in reversed(self.parts):
+            first = int(np.searchsorted(part["done_ns"], since_ns))
+            parts.append(part[first:])
+            if first:
+                break
+        return self._as_samples(parts[::-1])
+
+    def _as_samples(self, parts: list[npt.NDArray[np.void]]) -> Samples:
+        rows = np.concatenate(parts) if parts else np.empty(0, dtype=ROW_TYPE)
+        return from_rows(rows, self._names(), self._offset_ns())
+
+    def _names(self) -> tuple[str, ...]:
+        """The names so far, read again only when there are more."""
+        size = self.stem.with_name(self.stem.name + ".names").stat().st_size
+        if size != self.names_size:
+            self.names, self.names_size = read_names(self.stem), size
+        return self.names
+
+    def _offset_ns(self) -> int:
+        return int(read_clock(self.stem).get("offset_ns", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +122,18 @@ class Watch:
 
     def now(self, at_ns: int) -> list[SliNow]:
         """Every SLI over its last window."""
-        found = []
-        for sli in self.plan.slis:
-            recent = self.judged(sli).between(at_ns - round(sli.window * NS_PER_S), at_ns)
-            found.append(SliNow(sli.name, float(sli.share), recent.share()))
-        return found
+        return [SliNow(sli.name, float(sli.share), self._share_now(sli, at_ns)) for sli in self.plan.slis]
+
+    def _share_now(self, sli: SliPlan, at_ns: int) -> float | None:
+        since_ns = at_ns - round(sli.window * NS_PER_S)
+        recent = self.recent(sli.recorder, since_ns)
+        judged = judge(recent, match=sli.match, good_within_ns=sli.good_within_ns)
+        return judged.between(since_ns, at_ns).share()
+
+    def recent(self, recorder: str, since_ns: int) -> Samples:
+        """What one recorder has done since a moment."""
+        tails = [tail for stem, tail in self.tails.items() if stem.split(".")[0] == recorder]
+        return merge([tail.recent(since_ns) for tail in tails])
 
     def shares_between(self, start_ns: int, end_ns: int) -> list[tuple[SliPlan, float | None]]:
         """The good share of every SLI between two moments."""
@@ -133,7 +166,5 @@ class Watch:
 
     def rates(self, at_ns: int, over_s: float = 1.0) -> tuple[float, float]:
         """Requests and failures of the load per second, just now."""
-        load = self.samples("load")
-        recent = load.done_ns >= at_ns - round(over_s * NS_PER_S)
-        requests = np.count_nonzero(recent)
-        return float(requests / over_s), float(np.count_nonzero(recent & ~load.ok) / over_s)
+        load = self.recent("load", at_ns - round(over_s * NS_PER_S))
+        return len(load) / over_s, float(np.count_nonzero(~load.ok) / over_s)

@@ -20,7 +20,14 @@ def judged(marks: str, *, period_ms: int = 10, latency_ms: int = 2, timeout_ms: 
     scheduled = np.arange(count, dtype=np.int64) * period_ms * MS + S
     latency = np.array([timeout_ms if mark == "T" else latency_ms for mark in marks], dtype=np.int64) * MS
     late = np.array([mark == "T" for mark in marks], dtype=bool)
-    return Judged(scheduled, scheduled.copy(), scheduled + latency, np.array([m == "+" for m in marks], dtype=bool), late, late)
+    return Judged(
+        scheduled,
+        scheduled.copy(),
+        scheduled + latency,
+        np.array([m == "+" for m in marks], dtype=bool),
+        late,
+        late,
+    )
 
 
 def rules(objective: str = "1", *, sustain_ms: int = 200, window_ms: int = 100, period_ms: int = 10) -> Rules:

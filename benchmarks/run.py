@@ -1,0 +1,34 @@
+"""Run the benchmarks: `python benchmarks/run.py [name…]`. What they measure: docs/performance.md.
+
+Everything that is compared runs side by side, round about, in one run; figures are medians.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import measuring
+import prober
+import recorder
+import startup
+from table import show
+
+BENCHMARKS = {
+    "startup": startup.measure,
+    "recorder": recorder.measure,
+    "measuring": measuring.measure,
+    "prober": prober.measure,
+}
+
+
+def main() -> None:
+    """Run the benchmarks that are named, or all."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        sys.exit(f"no benchmark '{unknown[0]}'; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        show(name, BENCHMARKS[name]())
+
+
+if __name__ == "__main__":
+    main()

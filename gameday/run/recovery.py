@@ -1,0 +1,122 @@
+"""Finish a run that was cut off: stop what it left running, undo what it owes, judge what it recorded.
+
+The guardian does this when the runner disappears, and `gameday recover` when both did, or after a reboot.
+Doing it twice is safe; two at once exclude each other by the run's lock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gameday.evidence.pack import Pack, packs
+from gameday.faults.undolog import Entry, UndoLog
+from gameday.files import read_lines
+from gameday.measure.history import METHOD, UNDO
+from gameday.run.crew import left_over
+from gameday.run.lock import Lock
+from gameday.run.rollbacks import Rollbacks
+from gameday.run.timeline import Listener, Timeline
+from gameday.run.undo import Undoer
+
+LOCK_WITHIN_S = 5.0
+TOLD = ("step-started", "step-ended", "engine-error", "engine-ended")
+
+
+class StillRunning(Exception):
+    """Somebody works on this run: its own runner, or another recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that has not come to its end: it owes undos, or it has no record."""
+
+    pack: Pack
+    owed: tuple[Entry, ...]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether somebody works on it now."""
+        lock = Lock(self.pack.folder)
+        is_free = lock.take()
+        lock.release()
+        return not is_free
+
+
+def unfinished(results: Path) -> Iterator[Unfinished]:
+    """Every unfinished run under `results`, oldest first."""
+    for pack in packs(results):
+        owed = tuple(UndoLog(pack.undo_log).owed())
+        if owed or (pack.plan.exists() and not pack.record.exists()):
+            yield Unfinished(pack, owed)
+
+
+def recover(
+    pack: Pack, rollbacks: Rollbacks | None, reason: str, tell: Listener = lambda entry: None
+) -> list[Entry]:
+    """Finish a run; returns the undos that are still owed. Raises StillRunning when somebody is at it."""
+    lock = Lock(pack.folder)
+    if not _within(LOCK_WITHIN_S, lock.take):
+        raise StillRunning(pack.run_id)
+    try:
+        for identity in left_over(pack):
+            identity.kill_group()
+        timeline = Timeline.resumed(pack.timeline)
+        timeline.listeners.append(tell)
+        timeline.add("aborted", reason=reason)
+        owed = put_back(pack, timeline, rollbacks)
+        timeline.tie_clocks()
+        # only now: measuring imports much, and the undo must not wait for it
+        from gameday.run.judge import judge
+
+        judge(pack)
+    finally:
+        lock.release()
+    return owed
+
+
+def recover_from_disk(pack: Pack, variables: tuple[str, ...] = ()) -> list[Entry]:
+    """Finish a run from what its folder holds, as after a reboot. Values of `--var` are not on disk."""
+    from gameday.experiment.positions import parse
+    from gameday.run.view import Plain
+
+    path = next(iter(pack.folder.glob("experiment.*")), None)
+    document = parse(path.name, path.read_text())[0] if path is not None else None
+    rollbacks = Rollbacks(document, variables) if document else None
+    return recover(pack, rollbacks, "the run was cut off; gameday recover put everything back", Plain().event)
+
+
+def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None) -> list[Entry]:
+    """Undo, then play the rollbacks if the method had begun and its engine did not end, then undo again."""
+    log = UndoLog(pack.undo_log)
+    undoer = Undoer()
+    events = list(read_lines(pack.timeline))
+    if not any(event.get("event") == "phase" and event.get("name") == UNDO for event in events):
+        timeline.add("phase", name=UNDO)
+
+    def hear(event: str, message: dict[str, Any]) -> None:
+        if event in TOLD:
+            timeline.add(event, **message)
+
+    try:
+        owed = undoer.play(log, timeline.undo)
+        has_begun = any(event.get("name") == METHOD for event in events)
+        has_ended = any(event.get("event") == "engine-ended" for event in events)
+        if rollbacks is not None and has_begun and not has_ended:
+            rollbacks.play(pack, hear)
+            owed = undoer.play(log, timeline.undo)
+    finally:
+        undoer.dismiss()
+    return owed
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.02)
+    return True

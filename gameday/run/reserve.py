@@ -1,0 +1,24 @@
+"""A little disk kept back, so that a full disk still leaves room to undo and to record."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+NAME = ".reserve"
+BYTES = 8 * 1024 * 1024
+
+
+class Reserve:
+    """A file that takes up room until it is needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        with contextlib.suppress(OSError), self.path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, BYTES)
+
+    def free(self) -> None:
+        """Give the room back."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
