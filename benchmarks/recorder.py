@@ -1,22 +1,24 @@
-"""What recording every request costs Locust: the same load with and without the recorder."""
+"""What recording every request costs Locust.
+
+Two Locusts one after the other differ by more than the recorder costs, so it is switched on and off
+within one, a quarter of a second at a time.
+"""
 
 from __future__ import annotations
 
+import json
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
-import psutil
-from service import answered, service
+from service import service
 from table import Table
 
 from gameday.experiment.model import Load
 from gameday.observe import load as locust
 from gameday.run.children import end_load, start_load, wait_until
 
-ROUNDS = 7
-WATCHED_S = 3.0
+PAIRS = 60
 LOCUSTFILE = """
 from locust import FastHttpUser, constant, task
 
@@ -27,62 +29,65 @@ class Hasty(FastHttpUser):
     def ask(self):
         self.client.get("/")
 """
-# says that all users run where there is no recorder to say so
-READY = """
-import os
+# comes after the recorder, whose listener is the last one then
+SWITCH = """
+import json, os, time
 from pathlib import Path
+import gevent
 from locust import events
 
-@events.spawning_complete.add_listener
-def tell(user_count, **_):
-    Path(os.environ["READY"]).write_text(str(user_count))
+SLICE_S = 0.25
+
+@events.init.add_listener
+def begin(environment, **_):
+    gevent.spawn(switch, environment.stats, events.request._handlers[-1])
+
+def switch(stats, listener):
+    gevent.sleep(3)
+    slices = {"on": [], "off": []}
+    for number in range(2 * PAIRS):
+        state = "on" if (number + number // 2) % 2 else "off"
+        if state == "off":
+            events.request.remove_listener(listener)
+        before = stats.num_requests, time.process_time(), time.perf_counter()
+        gevent.sleep(SLICE_S)
+        after = stats.num_requests, time.process_time(), time.perf_counter()
+        if state == "off":
+            events.request.add_listener(listener)
+        slices[state].append([late - early for late, early in zip(after, before)])
+    Path(os.environ["RESULT"]).write_text(json.dumps(slices))
 """
 
 
 def measure() -> Table:
-    """Requests per second, and processor time per request, which other work on the machine moves less."""
-    found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
-    with service() as address:
-        for number in range(ROUNDS):
-            for is_recorded in (False, True) if number % 2 else (True, False):
-                found[is_recorded].append(_round(address, is_recorded))
-    table: Table = [("", "requests/s", "processor time a request")]
+    """Requests per second, and processor time per request, with and without the recorder."""
+    with service() as address, tempfile.TemporaryDirectory() as name:
+        slices = _slices(address, Path(name))
     rate, cost = {}, {}
-    for is_recorded, rounds in found.items():
-        rate[is_recorded] = median(entry[0] for entry in rounds)
-        cost[is_recorded] = median(entry[1] for entry in rounds)
-        what = "with the recorder" if is_recorded else "without"
-        table.append((what, f"{rate[is_recorded]:.0f}", f"{cost[is_recorded] * 1e6:.1f} µs"))
-    table.append(("ratio", f"{rate[True] / rate[False]:.3f}", f"{cost[True] / cost[False]:.3f}"))
-    return table
+    for state, parts in slices.items():
+        rate[state] = median(requests / seconds for requests, _, seconds in parts)
+        cost[state] = median(processor_s / requests for requests, processor_s, _ in parts)
+    return [
+        ("", "requests/s", "processor time a request"),
+        ("without the recorder", f"{rate['off']:.0f}", f"{cost['off'] * 1e6:.1f} µs"),
+        ("with the recorder", f"{rate['on']:.0f}", f"{cost['on'] * 1e6:.1f} µs"),
+        ("ratio", f"{rate['on'] / rate['off']:.3f}", f"{cost['on'] / cost['off']:.3f}"),
+    ]
 
 
-def _round(address: str, is_recorded: bool) -> tuple[float, float]:
-    """Requests per second and seconds of processor time a request, of one Locust."""
+def _slices(address: str, folder: Path) -> dict[str, list[tuple[int, float, float]]]:
+    """Requests, seconds of processor time and seconds of each slice, with the recorder on and off."""
     load = Load.model_validate({"locustfile": "l.py", "host": address, "users": 10, "spawn-rate": 100})
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file, source in (("l.py", LOCUSTFILE), ("ready.py", READY)):
-            (folder / file).write_text(source)
-        command = locust.command(load, folder / "l.py")
-        where = command.index("--locustfile") + 1
-        files = [folder / "l.py", folder / "ready.py", *([locust.RECORDER] if is_recorded else [])]
-        command[where] = ",".join(map(str, files))
-        ready = folder / "ready"
-        environment = {**locust.environment(folder), "READY": str(ready)}
-        process = start_load(command, folder / "locust.log", environment)
-        try:
-            if not wait_until(lambda: ready.exists() and bool(ready.read_text()), 20):
-                raise RuntimeError((folder / "locust.log").read_text())
-            time.sleep(0.5)
-            return _watch(psutil.Process(process.pid), address)
-        finally:
-            end_load(process)
-
-
-def _watch(process: psutil.Process, address: str) -> tuple[float, float]:
-    before = answered(address), sum(process.cpu_times()[:2]), time.perf_counter()
-    time.sleep(WATCHED_S)
-    after = answered(address), sum(process.cpu_times()[:2]), time.perf_counter()
-    requests, processor_s, seconds = (late - early for late, early in zip(after, before, strict=True))
-    return requests / seconds, processor_s / requests
+    locustfile, switch, result = folder / "l.py", folder / "switch.py", folder / "result.json"
+    locustfile.write_text(LOCUSTFILE)
+    switch.write_text(SWITCH.replace("PAIRS", str(PAIRS)))
+    command = locust.command(load, locustfile)
+    command[command.index("--locustfile") + 1] += f",{switch}"
+    environment = {**locust.environment(folder), "RESULT": str(result)}
+    process = start_load(command, folder / "locust.log", environment)
+    try:
+        if not wait_until(lambda: result.exists() and bool(result.read_text()), 60 + PAIRS):
+            raise RuntimeError((folder / "locust.log").read_text())
+        return dict(json.loads(result.read_text()))
+    finally:
+        end_load(process)

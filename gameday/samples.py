@@ -20,6 +20,7 @@ Row (little-endian, 40 bytes):
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -31,6 +32,12 @@ FIELDS = ("scheduled_ns", "sent_ns", "done_ns", "value", "series", "error", "sta
 OK, TIMED_OUT = 1, 2
 MAX_NAMES = 65_535
 OTHER = "(other)"
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it, or raise OSError: after half a row, every later one would be misread."""
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class SampleWriter:
@@ -68,7 +75,7 @@ class SampleWriter:
             status if 0 <= status <= 0xFFFF else 0,
             flags,
         )
-        os.write(self._rows, row)
+        write_whole(self._rows, row)
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
@@ -76,14 +83,17 @@ class SampleWriter:
             if len(self._numbers) >= MAX_NAMES:
                 return self._number_of_other()
             number = self._numbers[name] = len(self._numbers)
-            os.write(self._names, json.dumps({"number": number, "name": name}).encode() + b"\n")
+            self._note(number, name)
         return number
+
+    def _note(self, number: int, name: str) -> None:
+        write_whole(self._names, json.dumps({"number": number, "name": name}).encode() + b"\n")
 
     def _number_of_other(self) -> int:
         """A locustfile that puts ids into names cannot end the recording; the last number takes the rest."""
         if OTHER not in self._numbers:
             self._numbers[OTHER] = MAX_NAMES
-            os.write(self._names, json.dumps({"number": MAX_NAMES, "name": OTHER}).encode() + b"\n")
+            self._note(MAX_NAMES, OTHER)
         return self._numbers[OTHER]
 
     def close(self) -> None:

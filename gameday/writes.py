@@ -18,6 +18,8 @@ import os
 import struct
 from pathlib import Path
 
+from gameday.samples import write_whole
+
 WRITE_ROW = struct.Struct("<qqQ")
 FOUND_ROW = struct.Struct("<qII")
 UNKNOWN, ACKNOWLEDGED, REFUSED, SENT = 0, 1, 2, 3
@@ -34,7 +36,7 @@ class WriteLog:
 
     def sent(self, sequence: int, at_ns: int) -> None:
         """Record a write before it is sent."""
-        os.write(self._rows, WRITE_ROW.pack(sequence, at_ns, SENT))
+        write_whole(self._rows, WRITE_ROW.pack(sequence, at_ns, SENT))
 
     def outcome(self, sequence: int, at_ns: int, outcome: int) -> None:
         """Record what the system said; it counts once it is on disk."""
@@ -48,7 +50,7 @@ class WriteLog:
     def put_on_disk(self, rows: bytes) -> None:
         """Write gathered outcomes and wait for the disk; may run on another thread."""
         if rows:
-            os.write(self._rows, rows)
+            write_whole(self._rows, rows)
             os.fdatasync(self._rows)
 
     def close(self) -> None:

@@ -64,6 +64,8 @@ def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     if history.engine_error is not None:
         yield f"the engine failed: {history.engine_error}"
     for step in history.steps:
+        if history.is_cut_short and step.ended_ns is None:
+            continue  # it was interrupted, which is no failure of its own
         if step.has_failed and step.kind == "action":
             why = step.error or (f"exit code {step.exit_code}" if step.exit_code else step.status)
             yield f"the action '{step.name}' failed: {why}"
@@ -71,6 +73,8 @@ def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
             yield f"the probe '{step.name}' failed: {step.error or step.status}"
     if history.deviated:
         yield "the steady state deviated: Chaos Toolkit's hypothesis did not hold after the method"
+    elif history.is_cut_short:
+        pass  # what Chaos Toolkit says of a run that was stopped says nothing of the system
     elif history.status in ("failed", "aborted", "interrupted") or (
         history.status and not _was_played(history)
     ):

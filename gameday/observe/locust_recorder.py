@@ -1,22 +1,24 @@
 """The recorder inside Locust: added beside the user's unchanged locustfile, one row a request.
 
-On gameday's host every Locust process appends to a file of its own, `load.<pid>`. A worker on another
-host has no such folder; it sends its rows to the master, which says what it has taken, and which also
-measures how far the worker's clock is off. This file goes to such workers whole, so it needs Locust and
-the standard library only.
+On gameday's host every Locust process appends to a file of its own, `load.<pid>`, a tenth of a second at a
+time: a write for every request would cost a tenth of the request rate. A worker on another host has no such
+folder; it sends its rows to the master, which says what it has taken, and which also measures how far the
+worker's clock is off. This file goes to such workers whole, so it needs Locust and the standard library only.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
+import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 from locust import events
@@ -27,6 +29,7 @@ FOLDER = os.environ.get("GAMEDAY_SAMPLES")
 RUNNER_PID = int(os.environ.get("GAMEDAY_RUNNER", "0"))
 LOCUST_PID = os.getpid()  # Locust forks its processes after it has read this file
 
+WRITE_EVERY_S = 0.1
 SEND_EVERY_S = 0.2
 SEND_AGAIN_AFTER_S = 2.0
 ROWS_A_MESSAGE = 5_000
@@ -42,29 +45,52 @@ STEP_NS = 1_000_000
 REPORTED_WITHIN_NS = 1_000_000
 PR_SET_PDEATHSIG = 1
 
-if FOLDER:  # at once, so that a Locust that cannot record does not start
-    from gameday.samples import SampleWriter
-
+# sent_ns, done_ns, series, ok, timed_out, status, error
 Row = tuple[int, int, str, bool, bool, int, str]
+
+if FOLDER:  # at once, so that a Locust that cannot record does not start
+    from gameday.samples import OK, ROW, TIMED_OUT, SampleWriter
+
+    class RowWriter(SampleWriter):
+        """Appends many rows with one call to the kernel."""
+
+        def write_all(self, rows: list[Row]) -> None:
+            """Append requests; a closed-loop request is due when it is sent."""
+            number, pack = self._number, ROW.pack
+            data = b"".join(
+                pack(
+                    *(sent_ns, sent_ns, done_ns, math.nan, number(series), number(error)),
+                    *(status & 0xFFFF, ok * OK | timed_out * TIMED_OUT),
+                )
+                for sent_ns, done_ns, series, ok, timed_out, status, error in rows
+            )
+            if os.write(self._rows, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class FileRecorder:
-    """Appends rows to this process's file; opened late, since Locust forks after it read the locustfile."""
+    """Appends the rows of this process to its file; opened late: Locust forks after it read this file."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, requests: Requests) -> None:
         self.folder = folder
-        self.pid = 0
+        self.requests = requests
         self.writer: Any = None
 
-    def take(self, row: Row) -> None:
-        """Append one request. Load that nobody records must not go on."""
+    def write_forever(self) -> None:
+        """Write what has gathered, until Locust ends."""
+        while True:
+            gevent.sleep(WRITE_EVERY_S)
+            self.write()
+
+    def write(self, **_: Any) -> None:
+        """Write what has gathered. Load that nobody records must not go on."""
         try:
-            if self.pid != os.getpid():
-                self.pid = os.getpid()
-                self.writer = SampleWriter(self.folder, f"load.{self.pid}")
-            write_row(self.writer, row)
-        except OSError as error:
-            end_all(f"gameday cannot record the load: {error}")
+            if self.writer is None:
+                self.writer = RowWriter(self.folder, f"load.{os.getpid()}")
+            if rows := self.requests.take():
+                self.writer.write_all(rows)
+        except Exception as error:  # noqa: BLE001 - Locust would log it and go on
+            end_all(error)
 
 
 class RemoteRecorder:
@@ -74,15 +100,12 @@ class RemoteRecorder:
     taken: how many rows the master has; they are no longer in `rows`.
     """
 
-    def __init__(self, runner: WorkerRunner) -> None:
+    def __init__(self, runner: WorkerRunner, requests: Requests) -> None:
         self.runner = runner
+        self.requests = requests
         self.rows: list[Row] = []
         self.taken = 0
         self.sent_s: float | None = None
-
-    def take(self, row: Row) -> None:
-        """Keep one request."""
-        self.rows.append(row)
 
     def send_forever(self) -> None:
         """Send what has gathered, until the worker ends."""
@@ -92,6 +115,7 @@ class RemoteRecorder:
 
     def send(self) -> None:
         """Send the oldest rows, unless an answer to some is still to be expected."""
+        self.rows += self.requests.take()
         is_awaited = self.sent_s is not None and time.monotonic() < self.sent_s + SEND_AGAIN_AFTER_S
         if self.rows and not is_awaited:
             self.sent_s = time.monotonic()
@@ -108,9 +132,10 @@ class RemoteRecorder:
     def send_rest(self, **_: Any) -> None:
         """Send all that is left, as far as the master takes it."""
         end_s = time.monotonic() + FINISH_WITHIN_S
+        self.send()
         while self.rows and time.monotonic() < end_s:
-            self.send()
             gevent.sleep(0.01)
+            self.send()
 
 
 class Offset:
@@ -171,11 +196,10 @@ class Master:
         taken = self.taken.get(node, 0)
         try:
             if node not in self.writers:
-                self.writers[node] = SampleWriter(self.folder, f"load.{node}")
-            for row in rows[taken - first :]:
-                write_row(self.writers[node], row)
-        except OSError as error:
-            end_all(f"gameday cannot record the load: {error}")
+                self.writers[node] = RowWriter(self.folder, f"load.{node}")
+            self.writers[node].write_all(rows[taken - first :])
+        except Exception as error:  # noqa: BLE001 - Locust would log it and go on
+            end_all(error)
         self.taken[node] = max(taken, first + len(rows))
         self.runner.send_message("gameday-taken", self.taken[node], client_id=node)
 
@@ -211,14 +235,6 @@ class Master:
             gevent.sleep(0.01)
 
 
-def write_row(writer: Any, row: Row) -> None:
-    """Append a request to a file; a closed-loop request is due when it is sent."""
-    sent_ns, done_ns, series, ok, timed_out, status, error = row
-    writer.write(
-        sent_ns, sent_ns, done_ns, series=series, ok=ok, timed_out=timed_out, status=status, error=error
-    )
-
-
 class Stamps:
     """When a request was sent and answered, on this process's monotonic clock.
 
@@ -230,10 +246,10 @@ class Stamps:
         self.trusted_from_ns = time.monotonic_ns()
         self.ahead_ns = time.time_ns() - self.trusted_from_ns
 
-    def of(self, start_time_s: float | None, response_time_ms: float | None) -> tuple[int, int]:
-        """Sent and done, of a request that is reported now."""
-        now_ns = time.monotonic_ns()
-        ahead_ns = time.time_ns() - now_ns
+    def of(
+        self, now_ns: int, ahead_ns: int, start_time_s: float | None, response_time_ms: float | None
+    ) -> tuple[int, int]:
+        """Sent and done, of a request reported at `now_ns`, with the wall clock ahead by `ahead_ns`."""
         if abs(ahead_ns - self.ahead_ns) > STEP_NS:
             self.trusted_from_ns = now_ns
         self.ahead_ns = ahead_ns
@@ -260,11 +276,15 @@ def failure(exception: Any, response: Any, status: int) -> tuple[str, bool]:
     return type(named).__name__, timed_out
 
 
-def request_listener(take: Callable[[Row], None]) -> Callable[..., None]:
-    """A listener to Locust's requests that gives each to `take` as a row."""
-    stamps = Stamps()
+class Requests:
+    """Locust's requests, put down as briefly as can be when they are reported, and made rows of together."""
+
+    def __init__(self) -> None:
+        self.reported: list[tuple[Any, ...]] = []
+        self.stamps = Stamps()
 
     def on_request(
+        self,
         *,
         request_type: str,
         name: str,
@@ -274,28 +294,49 @@ def request_listener(take: Callable[[Row], None]) -> Callable[..., None]:
         start_time: float | None = None,
         **_: Any,
     ) -> None:
-        sent_ns, done_ns = stamps.of(start_time, response_time)
-        status = int(getattr(response, "status_code", 0) or 0)
-        error, timed_out = failure(exception, response, status) if exception else ("", False)
-        take((sent_ns, done_ns, f"{request_type} {name}", not exception, timed_out, status, error))
+        """Put one request down."""
+        now_ns = time.monotonic_ns()
+        ahead_ns = time.time_ns() - now_ns
+        status = getattr(response, "status_code", 0)
+        status = status if isinstance(status, int) else 0
+        failed = failure(exception, response, status) if exception else None
+        self.reported.append(
+            (now_ns, ahead_ns, start_time, response_time, request_type, name, status, failed)
+        )
 
-    return on_request
+    def take(self) -> list[Row]:
+        """What was reported since the last time, as rows."""
+        reported, self.reported = self.reported, []
+        stamps_of = self.stamps.of
+        rows = []
+        for now_ns, ahead_ns, start_time, response_time, request_type, name, status, failed in reported:
+            sent_ns, done_ns = stamps_of(now_ns, ahead_ns, start_time, response_time)
+            error, timed_out = failed or ("", False)
+            rows.append((sent_ns, done_ns, f"{request_type} {name}", not failed, timed_out, status, error))
+        return rows
 
 
 @events.init.add_listener
 def record(environment: Any, **_: Any) -> None:
     """Attach the recorder to whatever part this process plays."""
     runner = environment.runner
-    if FOLDER:
-        end_with_the_parent()
-        events.request.add_listener(request_listener(FileRecorder(FOLDER).take))
-        if isinstance(runner, MasterRunner):
-            lead(Master(FOLDER, runner))
-        elif isinstance(runner, WorkerRunner):
-            runner.register_message("gameday-finish", finish, concurrent=True)
-            runner.register_message("gameday-clock", answer_clock)
+    if FOLDER and isinstance(runner, MasterRunner):
+        lead(Master(FOLDER, runner))
+    elif FOLDER:
+        keep(FileRecorder(FOLDER, Requests()), runner)
     elif isinstance(runner, WorkerRunner):
-        follow(RemoteRecorder(runner))
+        follow(RemoteRecorder(runner, Requests()))
+
+
+def keep(recorder: FileRecorder, runner: Any) -> None:
+    """Attach the part of a process on gameday's host that has users."""
+    end_with_the_parent()
+    events.request.add_listener(recorder.requests.on_request)
+    events.quit.add_listener(recorder.write)
+    gevent.spawn(recorder.write_forever)
+    if isinstance(runner, WorkerRunner):
+        runner.register_message("gameday-clock", answer_clock)
+        runner.register_message("gameday-finish", finisher(recorder.write), concurrent=True)
 
 
 def lead(master: Master) -> None:
@@ -309,24 +350,23 @@ def lead(master: Master) -> None:
 
 def follow(recorder: RemoteRecorder) -> None:
     """Attach the part of a worker on another host."""
-
-    def finish_and_send(**more: Any) -> None:
-        finish(**more, send_rest=recorder.send_rest)
-
     recorder.runner.register_message("gameday-clock", answer_clock)
     recorder.runner.register_message("gameday-taken", recorder.on_taken)
-    recorder.runner.register_message("gameday-finish", finish_and_send, concurrent=True)
+    recorder.runner.register_message("gameday-finish", finisher(recorder.send_rest), concurrent=True)
     gevent.spawn(recorder.send_forever)
     events.quitting.add_listener(recorder.send_rest)
-    events.request.add_listener(request_listener(recorder.take))
+    events.request.add_listener(recorder.requests.on_request)
 
 
-def finish(environment: Any, send_rest: Callable[[], None] | None = None, **_: Any) -> None:
-    """Let the requests under way end, hand over the last rows, and say so."""
-    environment.runner.stop()
-    if send_rest is not None:
-        send_rest()
-    environment.runner.send_message("gameday-finished")
+def finisher(hand_over: Callable[[], None]) -> Callable[..., None]:
+    """A listener that lets the requests under way end, hands over the last rows, and says so."""
+
+    def finish(environment: Any, **_: Any) -> None:
+        environment.runner.stop()
+        hand_over()
+        environment.runner.send_message("gameday-finished")
+
+    return finish
 
 
 def answer_clock(environment: Any, msg: Any, **_: Any) -> None:
@@ -349,8 +389,9 @@ def end_with_the_parent() -> None:
         os._exit(1)
 
 
-def end_all(why: str) -> None:
+def end_all(error: Exception) -> NoReturn:
     """End every Locust process of this host; the runner sees it and says so."""
+    why = f"gameday cannot record the load: {type(error).__name__}: {error}"
     print(why, file=sys.stderr, flush=True)  # noqa: T201 - standard error is Locust's log
     if os.getpid() != LOCUST_PID:
         os.kill(LOCUST_PID, signal.SIGKILL)

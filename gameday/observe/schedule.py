@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import traceback
 from collections.abc import AsyncIterator
 
 from gameday import clock
 
 # beyond this the recorder itself has stopped keeping up, and says so instead of hoarding
 MAX_IN_FLIGHT = 20_000
+CANNOT_RECORD = 74
 
 
 async def ticks(period_ns: int, stop: asyncio.Event) -> AsyncIterator[int]:
@@ -36,7 +39,16 @@ class InFlight:
     def start(self, work: asyncio.Task[None]) -> None:
         """Keep a task until it is done."""
         self.tasks.add(work)
-        work.add_done_callback(self.tasks.discard)
+        work.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A sample that could not be written ends the recorder: a silent one is worse than none."""
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            try:
+                traceback.print_exception(error)
+            finally:  # the disk that is full may be the log's too
+                os._exit(CANNOT_RECORD)
 
     @property
     def is_full(self) -> bool:

@@ -15,7 +15,7 @@ from gameday.experiment.model import Block
 from gameday.faults.undolog import LOG_VARIABLE
 from gameday.files import append_line, read_lines
 from gameday.observe import load as locust
-from gameday.processes import Identity
+from gameday.processes import Identity, start_ticks
 from gameday.run.children import Child, end_load, start_load
 
 TICK_S = 0.1
@@ -26,11 +26,12 @@ Hear = Callable[[str, dict[str, Any]], None]
 class Lost(Exception):
     """A process that must live has ended. `name` says which."""
 
-    def __init__(self, name: str, code: int) -> None:
+    def __init__(self, name: str, code: int | None) -> None:
         self.name = name
         self.code = code
         log = "locust" if name == "load" else name
-        super().__init__(f"'{name}' ended by itself (exit code {code}); see logs/{log}.log")
+        how = "a worker was killed" if code is None else f"exit code {code}"
+        super().__init__(f"'{name}' ended by itself ({how}); see logs/{log}.log")
 
 
 @dataclass
@@ -136,8 +137,16 @@ class Crew:
             is_done = child.name == "ledger" and self.has_read_back
             if not child.is_alive and not is_done:
                 raise Lost(child.name, child.process.returncode)
-        if self.locust is not None and self.locust.poll() is not None:
-            raise Lost("load", self.locust.returncode)
+        if self.locust is not None:
+            if self.locust.poll() is not None:
+                raise Lost("load", self.locust.returncode)
+            if any(start_ticks(pid) is None for pid in self._load_pids()):
+                raise Lost("load", None)
+
+    def _load_pids(self) -> list[int]:
+        """The local Locust processes that have recorded something."""
+        stems = (path.stem.partition(".")[2] for path in self.pack.raw.glob("load.*.samples"))
+        return [int(stem) for stem in stems if stem.isdigit()]
 
     def end_engine(self) -> None:
         """End the engine and whatever its activities started, even inside a call that hangs."""

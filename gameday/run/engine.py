@@ -56,6 +56,8 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     settings, hypothesis = settings_for(experiment, orders["rollbacks"])
     experiment["dry"] = None
     journal = initialize_run_journal(experiment)
+    if "left_journal" in orders:
+        take_up(journal, Path(orders["left_journal"]))
     feed = Feed(line, journal, Path(orders["journal"]))
     feed.save()
     cache_activities(experiment)
@@ -66,7 +68,6 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
         try:
             if "left_journal" in orders:
                 runner.configure(experiment, settings, variables)
-                take_up(journal, Path(orders["left_journal"]))
                 roll_back(runner, experiment, journal, settings)
             else:
                 runner.run(experiment, settings, experiment_vars=variables, journal=journal)

@@ -1,0 +1,251 @@
+"""What stops a run, and what a run leaves when it is stopped: in every phase, by every means."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from gameday.evidence.pack import Pack
+from gameday.faults.undolog import UndoLog
+from gameday.processes import Identity
+from tests.run.conftest import HERE, Service, action, drill
+from tests.run.test_drill import children_of, is_running, pause, resume
+
+PHASES = ["baseline", "method", "recovery", "verification", "undo", "after-check"]
+
+
+def gameday(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gameday", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+
+
+def long_pause(service: Service, **blocks: Any) -> dict[str, Any]:
+    return drill(service, pause(service, pauses={"after": 30}), **blocks)
+
+
+def whole_drill(service: Service) -> dict[str, Any]:
+    """A drill that stays a while in every phase."""
+    back = {"type": "process", "path": "sleep", "arguments": ["0.5"]}
+    return drill(
+        service,
+        pause(service, pauses={"after": 0.7}),
+        resume(service),
+        ledger={"http": f"{service.url}/orders", "rate": "200/s"},
+        rollbacks=[{"type": "action", "name": "go home", "provider": back}],
+    )
+
+
+def test_a_halt_condition_stops_the_run_inside_a_blocking_call(service: Service, start: Any) -> None:
+    halt = [{"when": "health < 50%", "for": "200ms"}]
+    game = start(long_pause(service, halt=halt))
+    code, record = game.end()
+    assert (code, record["verdict"]) == (3, "halted")
+    assert "halt condition 'health < 50%' holds for 200 ms" in record["reasons"][0]
+    assert is_running(service)
+    halted_ns, undoing_ns = (
+        next(event["t_ns"] for event in game.events() if event["event"] == name)
+        for name in ("halted", "undoing")
+    )
+    assert undoing_ns - halted_ns < 1e9
+
+
+def test_a_halt_condition_on_an_sli_that_is_not_there_is_an_error(service: Service, start: Any) -> None:
+    game = start(long_pause(service, halt=[{"when": "healt < 50%"}]))
+    assert game.end() == (2, {})
+    assert "there is no SLI 'healt'; did you mean 'health'?" in "".join(game.said)
+
+
+def test_max_duration_halts(service: Service, start: Any) -> None:
+    code, record = start(long_pause(service, **{"max-duration": "3s"})).end()
+    assert (code, record["verdict"]) == (3, "halted")
+    assert "longer than max-duration, 3 s" in record["reasons"][0]
+    assert is_running(service)
+
+
+def test_the_kill_switch_stops_a_run_and_blocks_new_ones_until_it_is_lifted(
+    service: Service, start: Any, tmp_path: Path
+) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    done = gameday("halt", "--all", "--why", "customers call", "--results", str(game.results), cwd=tmp_path)
+    assert done.returncode == 0
+    code, record = game.end()
+    assert (code, record["verdict"]) == (3, "halted")
+    assert "customers call" in record["reasons"][0]
+    again = gameday("run", "experiment.yaml", "--results", str(game.results), cwd=tmp_path)
+    assert again.returncode == 2 and "gameday halt --lift" in again.stderr
+    assert gameday("halt", "--lift", "--results", str(game.results), cwd=tmp_path).returncode == 0
+
+
+def test_one_run_can_be_halted_by_its_name(service: Service, start: Any, tmp_path: Path) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    assert gameday("halt", "latest", "--results", str(game.results), cwd=tmp_path).returncode == 0
+    assert game.end()[1]["verdict"] == "halted"
+
+
+def test_a_second_ctrl_c_hands_the_undo_to_the_guardian(service: Service, start: Any, tmp_path: Path) -> None:
+    slow = {"type": "process", "path": "sleep", "arguments": ["2"]}
+    step = {**pause(service, pauses={"after": 30}), "undo": {"provider": slow}}
+    game = start(drill(service, step))
+    game.until("is stopped")
+    game.process.send_signal(signal.SIGINT)
+    game.until("undoing")
+    game.process.send_signal(signal.SIGINT)
+    assert game.process.wait(5) == 5
+    assert "the guardian goes on" in game.process.stderr.read()
+    pack = Pack(game.pack)
+    deadline_s = time.monotonic() + 20
+    while not pack.record.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert is_running(service)
+    assert UndoLog(pack.undo_log).owed() == []
+    assert json.loads(pack.record.read_text())["verdict"] == "aborted"
+
+
+def test_recover_finishes_what_runner_and_guardian_left(service: Service, start: Any, tmp_path: Path) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    guardian = next(
+        child for child in children_of(game) if "gameday.run.guardian" in " ".join(child.cmdline())
+    )
+    guardian.kill()
+    game.process.kill()
+    game.process.wait()
+    assert not is_running(service)
+    refused = gameday("run", "experiment.yaml", "--results", str(game.results), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"gameday recover {game.pack.name}" in refused.stderr
+    first = gameday("recover", "--results", str(game.results), cwd=tmp_path)
+    assert (first.returncode, is_running(service)) == (0, True)
+    assert "everything is put back" in first.stdout
+    again = gameday("recover", "--results", str(game.results), cwd=tmp_path)
+    assert again.returncode == 0 and "nothing to recover" in again.stdout
+    assert json.loads((game.pack / "record.json").read_text())["verdict"] == "aborted"
+
+
+def test_a_run_that_is_under_way_is_not_recovered(service: Service, start: Any, tmp_path: Path) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    done = gameday("recover", "--results", str(game.results), cwd=tmp_path)
+    assert done.returncode == 5 and "somebody works on it" in done.stderr
+    assert not is_running(service)
+
+
+def test_a_process_of_another_boot_is_never_taken_for_one_of_the_run() -> None:
+    mine = Identity.of("me", os.getpid())
+    assert mine is not None and mine.is_alive
+    assert not replace(mine, boot="another").is_alive
+    assert not replace(mine, started=mine.started - 1).is_alive
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_ctrl_c_in_any_phase_halts_and_undoes(service: Service, start: Any, phase: str) -> None:
+    game = start(whole_drill(service))
+    game.until(f"── {phase}")
+    time.sleep(0.15)
+    game.process.send_signal(signal.SIGINT)
+    code, record = game.end()
+    assert (code, record["verdict"]) == (3, "halted"), record["reasons"]
+    assert is_running(service)
+    assert all(undo["verified"] for undo in record["undo"])
+
+
+@pytest.mark.parametrize("phase", ["begin", "baseline", "method", "recovery", "verification", "roll_back"])
+def test_an_exception_in_any_phase_aborts_and_undoes(service: Service, tmp_path: Path, phase: str) -> None:
+    import yaml
+
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(whole_drill(service)))
+    code = (
+        "import sys; from gameday.run import runner; from gameday.cli import main\n"
+        f"whole = runner.Run.{phase}\n"
+        "def broken(self):\n    whole(self)\n    raise RuntimeError('a defect')\n"
+        f"runner.Run.{phase} = broken\n"
+        "sys.argv = ['gameday', 'run', 'experiment.yaml', '--plain']; main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=60,
+    )
+    record = json.loads((tmp_path / done.stdout.strip() / "record.json").read_text())
+    assert (done.returncode, record["verdict"]) == (3, "aborted"), done.stderr
+    assert "a defect" in record["reasons"][0]
+    assert is_running(service)
+    assert all(undo["verified"] for undo in record["undo"])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 40 MB of its own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)], check=False)
+    if made.returncode:
+        assert os.environ.get("GAMEDAY_REQUIRE_ALL") != "1", "cannot mount a disk of its own"
+        pytest.skip("cannot mount a disk of its own")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_halts_and_everything_is_undone(service: Service, start: Any, small_disk: Path) -> None:
+    game = start(long_pause(service), "--results", str(small_disk))
+    game.results = small_disk
+    game.until("is stopped")
+    with (small_disk / "filler").open("wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * 65_536)
+                file.flush()
+        except OSError:
+            pass
+    code, record = game.end()
+    assert (code, record.get("verdict")) == (3, "halted"), "".join(game.said)
+    assert is_running(service)
+    assert psutil.pid_exists(service.process.pid)
+
+
+def test_a_dead_locust_worker_halts(service: Service, start: Any, tmp_path: Path) -> None:
+    (tmp_path / "customers.py").write_text(
+        "from locust import FastHttpUser, constant, task\n"
+        "class Customer(FastHttpUser):\n"
+        "    wait_time = constant(0.05)\n"
+        "    @task\n"
+        "    def look(self):\n"
+        "        self.client.get('/health')\n"
+    )
+    load = {"locustfile": "customers.py", "host": service.url, "users": 4, "spawn-rate": 10, "processes": 2}
+    game = start(long_pause(service, load=load))
+    game.until("is stopped")
+    locusts = [child for child in children_of(game) if "locust_recorder" in " ".join(child.cmdline())]
+    worker = next(child for child in locusts if child.children() == [] and child.ppid() != game.process.pid)
+    worker.kill()
+    code, record = game.end()
+    assert (code, record["verdict"]) == (3, "halted")
+    assert "'load' ended by itself" in record["reasons"][0]
+    assert is_running(service)
+
+
+def test_what_a_halted_run_did_is_in_its_journal(service: Service, start: Any, tmp_path: Path) -> None:
+    game = start(drill(service, action("first", "os", "getpid"), pause(service, pauses={"after": 30})))
+    game.until("is stopped")
+    game.process.send_signal(signal.SIGTERM)
+    game.end()
+    journal = json.loads((game.pack / "journal.json").read_text())
+    assert journal["status"] == "interrupted"
+    assert [run["activity"]["name"] for run in journal["run"]] == ["first", "freeze"]
