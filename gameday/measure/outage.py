@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -20,6 +20,8 @@ from gameday.measure.sli import Judged, balance, window_starts
 HIDDEN = 0.001
 # fewer bad samples than this cannot tell a whole outage from a partial one
 FEW = 3
+# how far around an outage the host's slowness counts
+NEARBY_NS = 2 * NS_PER_S
 # samples looked at in one go when searching forward, so that a search costs what it finds
 STEP = 1024
 
@@ -176,6 +178,7 @@ def _outage(judged: Judged, rules: Rules, first: int, back: int | None) -> Outag
     bad = first + np.flatnonzero(~judged.good[first:end])
     last = int(bad[-1])
     neighbours = _neighbours(len(bad), last - first + 1)
+    rules = replace(rules, longest_good_ns=_longest_good_ns(judged, rules, first, back))
     began = _began(judged, rules, first, neighbours)
     if back is None:
         return Outage(int(judged.scheduled_ns[first]), None, began, None, len(bad), end - first)
@@ -189,6 +192,20 @@ def _outage(judged: Judged, rules: Rules, first: int, back: int | None) -> Outag
         bad=len(bad),
         total=last - first + 1,
     )
+
+
+def _longest_good_ns(judged: Judged, rules: Rules, first: int, back: int | None) -> int:
+    """`L` at this outage: that of the baseline, or the longest good latency close by if that is longer.
+
+    A host that was busy around the outage answered slowly then, whatever it did in the baseline.
+    """
+    before = judged.between(int(judged.scheduled_ns[first]) - NEARBY_NS, int(judged.scheduled_ns[first]))
+    found = [rules.longest_good_ns, before.longest_good_latency_ns()]
+    if back is not None:
+        # requests sent before the first answer may have waited for the service to come back
+        back_ns = int(judged.done_ns[back])
+        found.append(judged.between(back_ns, back_ns + NEARBY_NS).longest_good_latency_ns())
+    return max(found)
 
 
 def _neighbours(bad: int, total: int) -> int:
@@ -205,10 +222,15 @@ def _neighbours(bad: int, total: int) -> int:
 
 
 def _began(judged: Judged, rules: Rules, first: int, neighbours: int) -> Span:
-    """A good answer was served at or after its send; a failure happened at or before it was known."""
+    """A good answer was served at or after its send; a failure happened at or before it was known.
+
+    A late sample only shows that nobody answered within `L` of its send, so there the assumption is needed.
+    """
     good = _good_before(judged, first, neighbours)
     low_ns = int(judged.sent_ns[good]) if good is not None else int(judged.sent_ns[0])
-    high_ns = min(int(judged.done_ns[first]), int(judged.sent_ns[first]) + rules.longest_good_ns)
+    high_ns = int(judged.done_ns[first])
+    if judged.late[first]:
+        high_ns = min(high_ns, int(judged.sent_ns[first]) + rules.longest_good_ns)
     return Span(low_ns - judged.uncertainty_ns, high_ns + judged.uncertainty_ns)
 
 

@@ -321,7 +321,7 @@ def record(environment: Any, **_: Any) -> None:
     """Attach the recorder to whatever part this process plays."""
     runner = environment.runner
     if FOLDER and isinstance(runner, MasterRunner):
-        lead(Master(FOLDER, runner))
+        lead(Master(FOLDER, runner), has_remote_workers=not environment.parsed_options.processes)
     elif FOLDER:
         keep(FileRecorder(FOLDER, Requests()), runner)
     elif isinstance(runner, WorkerRunner):
@@ -335,17 +335,18 @@ def keep(recorder: FileRecorder, runner: Any) -> None:
     events.quit.add_listener(recorder.write)
     gevent.spawn(recorder.write_forever)
     if isinstance(runner, WorkerRunner):
-        runner.register_message("gameday-clock", answer_clock)
         runner.register_message("gameday-finish", finisher(recorder.write), concurrent=True)
 
 
-def lead(master: Master) -> None:
+def lead(master: Master, has_remote_workers: bool) -> None:
     """Attach the master's part."""
-    master.runner.register_message("gameday-samples", master.on_samples)
-    master.runner.register_message("gameday-clock", master.on_clock)
+    end_with_the_parent()
     master.runner.register_message("gameday-finished", master.on_finished)
-    gevent.spawn(master.ask_clocks_forever)
     events.quitting.add_listener(master.finish)
+    if has_remote_workers:
+        master.runner.register_message("gameday-samples", master.on_samples)
+        master.runner.register_message("gameday-clock", master.on_clock)
+        gevent.spawn(master.ask_clocks_forever)
 
 
 def follow(recorder: RemoteRecorder) -> None:

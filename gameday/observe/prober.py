@@ -116,12 +116,13 @@ def asker(probe: Probe) -> tuple[Ask, Callable[[], Awaitable[None]]]:
     return tcp_asker(probe) if probe.tcp is not None else sql_asker(probe)
 
 
-async def probe_on_schedule(probe: Probe, writer: SampleWriter, stop: asyncio.Event) -> None:
-    """Probe until `stop`, one sample a period."""
+async def probe_on_schedule(probe: Probe, writer: SampleWriter, stop: asyncio.Event, phase: float) -> None:
+    """Probe until `stop`, one sample a period. phase: when in the period, 0 to 1."""
     ask, close = asker(probe)
     flights = InFlight()
     series = probe.http or probe.tcp or probe.query
-    async for due_ns in ticks(round(probe.every * clock.NS_PER_S), stop):
+    period_ns = round(probe.every * clock.NS_PER_S)
+    async for due_ns in ticks(period_ns, stop, round(phase * period_ns)):
         if flights.is_full:
             now_ns = clock.now_ns()
             writer.write(due_ns, now_ns, now_ns, series=series, ok=False, error="prober is full")
@@ -165,8 +166,10 @@ async def _main() -> None:
     probes = {name: Probe.model_validate(probe) for name, probe in orders["probes"].items()}
     writers = {name: SampleWriter(orders["folder"], name) for name in probes}
     async with asyncio.TaskGroup() as group:
-        for name, probe in probes.items():
-            group.create_task(probe_on_schedule(probe, writers[name], stop))
+        for number, (name, probe) in enumerate(probes.items()):
+            # spread over the period, so that probes of different targets do not wait for each other
+            phase = number / len(probes)
+            group.create_task(probe_on_schedule(probe, writers[name], stop, phase))
         say(event="ready")
         await next_order()
         stop.set()

@@ -14,13 +14,13 @@ MAX_IN_FLIGHT = 20_000
 CANNOT_RECORD = 74
 
 
-async def ticks(period_ns: int, stop: asyncio.Event) -> AsyncIterator[int]:
-    """Scheduled moments on the run clock, one a period, until `stop`.
+async def ticks(period_ns: int, stop: asyncio.Event, phase_ns: int = 0) -> AsyncIterator[int]:
+    """Scheduled moments on the run clock, one a period, until `stop`, the first after `phase_ns`.
 
     After a delay of this process the missed moments come at once, each with its own time: the delay
     shows as samples sent late, never as samples missing.
     """
-    due_ns = clock.now_ns() + period_ns
+    due_ns = clock.now_ns() + phase_ns
     while not stop.is_set():
         wait_ns = due_ns - clock.now_ns()
         if wait_ns > 0:

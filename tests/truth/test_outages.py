@@ -1,0 +1,202 @@
+"""A hundred outages of known place and length: every published interval contains the truth."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from gameday.measure.outage import Outage, Rules, Span, find_outages
+from gameday.measure.samples import read_all
+from gameday.measure.sli import judge
+
+SEED = int(os.environ.get("GAMEDAY_TRUTH_SEED", "4711"))
+MS = 1_000_000
+PERIOD_NS = 10 * MS
+SUSTAIN_S = 0.6
+GAP_S = 1.5
+BASELINE_S = 2.0
+GOOD_WITHIN_MS = 150
+TIMEOUT_S = 0.5
+# one kind a port; shortest and longest outage. A kind that good answers can hide needs a few bad ones
+KINDS: dict[str, tuple[float, float]] = {
+    "refused": (0.05, 10.0),
+    "hung": (0.05, 10.0),
+    "slow": (0.05, 10.0),
+    "500s": (0.05, 10.0),
+    "reset": (0.05, 10.0),
+    "half": (0.3, 10.0),
+    "flapping": (0.15, 10.0),
+    "frozen": (0.7, 10.0),  # longer than the timeout: a shorter freeze fails no request
+}
+MEDIAN_WIDTH_S = 0.05
+
+
+@dataclass(frozen=True)
+class Truth:
+    """When an outage really began and ended: each between two moments, microseconds apart."""
+
+    kind: str
+    began: tuple[int, int]
+    ended: tuple[int, int]
+
+
+def schedule(kind: str, count: int, seed: int) -> list[dict[str, Any]]:
+    """Outages of one port: lengths even on a logarithmic scale, in random order, apart from each other."""
+    chance = random.Random(f"{seed} {kind}")
+    shortest, longest = KINDS[kind]
+    steps = [shortest * (longest / shortest) ** (number / (count - 1)) for number in range(count)]
+    chance.shuffle(steps)
+    outages, at_s = [], BASELINE_S
+    for for_s in steps:
+        at_s += chance.uniform(0, 0.05)
+        outages.append({"kind": kind, "at_s": at_s, "for_s": for_s})
+        at_s += for_s + TIMEOUT_S + GAP_S
+    return outages
+
+
+@contextlib.contextmanager
+def server(orders: dict[str, Any]) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A broken server, and its ports."""
+    command = [sys.executable, str(Path(__file__).with_name("broken_server.py"))]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(orders) + "\n")
+        process.stdin.flush()
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def prober(folder: Path, ports: dict[str, int]) -> Iterator[None]:
+    """The real prober, probing every port."""
+    probe = {"every": "10ms", "timeout": f"{TIMEOUT_S}s"}
+    probes = {f"probe-{kind}": {"http": f"http://127.0.0.1:{port}/", **probe} for kind, port in ports.items()}
+    command = [sys.executable, "-m", "gameday.observe.prober"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps({"folder": str(folder), "probes": probes}).encode() + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+        process.wait(10)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def freeze_on_schedule(pid: int, outages: list[dict[str, Any]], start_ns: int) -> Iterator[Truth]:
+    """Stop and continue the process; the kernel says when it has stopped."""
+    victim = psutil.Process(pid)
+    for outage in outages:
+        time.sleep(max(0, (start_ns + outage["at_s"] * 1e9 - time.monotonic_ns()) / 1e9))
+        before_ns = time.monotonic_ns()
+        os.kill(pid, signal.SIGSTOP)
+        while victim.status() != psutil.STATUS_STOPPED:
+            pass
+        began = (before_ns, time.monotonic_ns())
+        time.sleep(max(0, (began[1] + outage["for_s"] * 1e9 - time.monotonic_ns()) / 1e9))
+        before_ns = time.monotonic_ns()
+        os.kill(pid, signal.SIGCONT)
+        yield Truth("frozen", began, (before_ns, time.monotonic_ns()))
+
+
+def observe(folder: Path, outages: dict[str, list[dict[str, Any]]], seed: int) -> dict[str, list[Truth]]:
+    """Play every outage while the prober watches; the truth, by kind."""
+    start_ns = time.monotonic_ns() + 2_000 * MS
+    kinds = [kind for kind in outages if kind != "frozen"]
+    orders = {"seed": seed, "start_ns": start_ns, "backlog": 1024, "ports": [outages[kind] for kind in kinds]}
+    # a thawed server that first works off a long queue does not answer within L, which the bounds assume
+    frozen = {"seed": seed, "start_ns": start_ns, "backlog": 8, "ports": [[]]}
+    with server(orders) as (broken, ports), server(frozen) as (cold, (cold_port,)):
+        with prober(folder, {**dict(zip(kinds, ports, strict=True)), "frozen": cold_port}):
+            truths = {"frozen": list(freeze_on_schedule(cold.pid, outages["frozen"], start_ns))}
+            assert broken.stdout is not None
+            for _ in range(sum(len(outages[kind]) for kind in kinds)):
+                line = json.loads(broken.stdout.readline())
+                truth = Truth(line["kind"], tuple(line["began"]), tuple(line["ended"]))
+                truths.setdefault(truth.kind, []).append(truth)
+            time.sleep(SUSTAIN_S + TIMEOUT_S + 0.5)
+    return truths
+
+
+def measured(folder: Path, kind: str) -> list[Outage]:
+    """The outages that gameday finds in what the prober recorded."""
+    limit_ns = GOOD_WITHIN_MS * MS if kind == "slow" else None
+    judged = judge(read_all(folder, f"probe-{kind}"), good_within_ns=limit_ns)
+    first_ns = int(judged.scheduled_ns[0])
+    baseline = judged.between(first_ns, first_ns + round(BASELINE_S * 1e9))
+    rules = Rules(
+        Fraction(1), 200 * MS, round(SUSTAIN_S * 1e9), baseline.longest_good_latency_ns(), PERIOD_NS
+    )
+    return find_outages(judged, rules)
+
+
+def holds(span: Span | None, truth: tuple[int, int]) -> bool:
+    """Whether a published span holds a moment that is known to lie between two."""
+    return span is not None and span.low_ns <= truth[1] and span.high_ns >= truth[0]
+
+
+def check(folder: Path, seed: int, count: int) -> None:
+    outages = {kind: schedule(kind, count + (number < 4), seed) for number, kind in enumerate(KINDS)}
+    truths = observe(folder, outages, seed)
+    wrong, widths = [], []
+    for kind, expected in truths.items():
+        found = measured(folder, kind)
+        kind_widths = []
+        for truth in expected:
+            same = [o for o in found if o.began.low_ns <= truth.ended[1] and _end(o) >= truth.began[0]]
+            if (
+                len(same) != 1
+                or not holds(same[0].began, truth.began)
+                or not holds(same[0].ended, truth.ended)
+            ):
+                wrong.append(f"{truth}: {same}")
+                print(wrong[-1])
+                continue
+            outage = same[0]
+            assert outage.low_s is not None and outage.high_s is not None
+            shortest = (truth.ended[0] - truth.began[1]) / 1e9
+            longest = (truth.ended[1] - truth.began[0]) / 1e9
+            assert outage.low_s <= longest and shortest <= outage.high_s
+            kind_widths.append(outage.high_s - outage.low_s)
+        widths += kind_widths
+        median_ms = statistics.median(kind_widths) * 1000 if kind_widths else float("nan")
+        print(f"{kind:10} {len(kind_widths):3} of {len(expected):3} held, median width {median_ms:6.1f} ms")
+    print(f"all        {len(widths):3} held, median width {statistics.median(widths) * 1000:.1f} ms")
+    assert wrong == []
+    assert len(widths) >= 100
+    assert statistics.median(widths) < MEDIAN_WIDTH_S
+
+
+def _end(outage: Outage) -> int:
+    return outage.ended.high_ns if outage.ended is not None else 2**62
+
+
+def test_a_hundred_outages_of_known_length_lie_in_their_intervals(tmp_path: Path) -> None:
+    check(tmp_path, SEED, 12)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(5))
+def test_soak_five_hundred_outages_lie_in_their_intervals(tmp_path: Path, seed: int) -> None:
+    check(tmp_path, seed, 12)
