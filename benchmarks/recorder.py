@@ -1,7 +1,7 @@
 """What recording every request costs Locust.
 
 Two Locusts one after the other differ by more than the recorder costs, so it is switched on and off
-within one, a quarter of a second at a time.
+within one, and every half second with it is compared with the half second without it beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gameday.experiment.model import Load
 from gameday.observe import load as locust
 from gameday.run.children import end_load, start_load, wait_until
 
-PAIRS = 60
+PAIRS = 40
 LOCUSTFILE = """
 from locust import FastHttpUser, constant, task
 
@@ -36,7 +36,8 @@ from pathlib import Path
 import gevent
 from locust import events
 
-SLICE_S = 0.25
+SLICE_S = 0.5
+WRITTEN_WITHIN_S = 0.15
 
 @events.init.add_listener
 def begin(environment, **_):
@@ -49,6 +50,7 @@ def switch(stats, listener):
         state = "on" if (number + number // 2) % 2 else "off"
         if state == "off":
             events.request.remove_listener(listener)
+        gevent.sleep(WRITTEN_WITHIN_S)
         before = stats.num_requests, time.process_time(), time.perf_counter()
         gevent.sleep(SLICE_S)
         after = stats.num_requests, time.process_time(), time.perf_counter()
@@ -63,16 +65,17 @@ def measure() -> Table:
     """Requests per second, and processor time per request, with and without the recorder."""
     with service() as address, tempfile.TemporaryDirectory() as name:
         slices = _slices(address, Path(name))
-    rate, cost = {}, {}
-    for state, parts in slices.items():
-        rate[state] = median(requests / seconds for requests, _, seconds in parts)
-        cost[state] = median(processor_s / requests for requests, processor_s, _ in parts)
-    return [
-        ("", "requests/s", "processor time a request"),
-        ("without the recorder", f"{rate['off']:.0f}", f"{cost['off'] * 1e6:.1f} µs"),
-        ("with the recorder", f"{rate['on']:.0f}", f"{cost['on'] * 1e6:.1f} µs"),
-        ("ratio", f"{rate['on'] / rate['off']:.3f}", f"{cost['on'] / cost['off']:.3f}"),
-    ]
+    rates = {state: [requests / parts_s for requests, _, parts_s in parts] for state, parts in slices.items()}
+    costs = {state: [cpu_s / requests for requests, cpu_s, _ in parts] for state, parts in slices.items()}
+    table: Table = [("", "requests/s", "processor time a request")]
+    for state, what in (("off", "without the recorder"), ("on", "with the recorder")):
+        table.append((what, f"{median(rates[state]):.0f}", f"{median(costs[state]) * 1e6:.1f} µs"))
+    return [*table, ("ratio", *(f"{_ratio(figures):.3f}" for figures in (rates, costs)))]
+
+
+def _ratio(figures: dict[str, list[float]]) -> float:
+    """On against off, as the median of the pairs that were measured beside one another."""
+    return median(on / off for on, off in zip(figures["on"], figures["off"], strict=True))
 
 
 def _slices(address: str, folder: Path) -> dict[str, list[tuple[int, float, float]]]:
@@ -86,7 +89,7 @@ def _slices(address: str, folder: Path) -> dict[str, list[tuple[int, float, floa
     environment = {**locust.environment(folder), "RESULT": str(result)}
     process = start_load(command, folder / "locust.log", environment)
     try:
-        if not wait_until(lambda: result.exists() and bool(result.read_text()), 60 + PAIRS):
+        if not wait_until(lambda: result.exists() and bool(result.read_text()), 60 + 2 * PAIRS):
             raise RuntimeError((folder / "locust.log").read_text())
         return dict(json.loads(result.read_text()))
     finally:

@@ -1,18 +1,12 @@
-"""Where a fault's commands run: on this host, or on another one by SSH.
+"""Where a fault's commands run: on this host, or on another one by SSH (`gameday.faults.ssh`).
 
-`host` is left out for this host, or says `ssh://user@db1:22`. Further options follow a question mark:
-`key` (a private key's path), `known_hosts` (a path) and `sudo=yes`, which needs passwordless sudo. What is
-left out comes from ~/.ssh/config, the SSH agent and the usual known_hosts files. A host whose key is not
-known is refused. Commands are argument lists; only SSH, which carries a line, gets them quoted by
-`shlex.join`. Another host needs a POSIX shell, coreutils, util-linux and procps.
+A fault's `host` is left out for this host, or says `ssh://user@db1:22`. Commands are argument lists and
+texts are files: no shell, nothing evaluated. A host needs coreutils and util-linux.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -20,26 +14,21 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qsl, urlsplit
 
 from gameday.errors import FaultError
 
-if TYPE_CHECKING:
-    import asyncssh
-
+TEXT = ("utf-8", "surrogateescape")  # any byte of a file comes back as it was
 COMMAND_WITHIN_S = 10.0
-CONNECT_WITHIN_S = 8.0
-CLOSE_WITHIN_S = 2.0
 NOT_FOUND = 127
+KEPT_OF_A_NAME = 15  # characters, by the kernel; the arguments have the rest
 # the tools of an administrator, which the PATH of other users may lack
 ENVIRONMENT = {
     "LC_ALL": "C",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
-KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 
 def token() -> str:
@@ -132,8 +121,11 @@ class Host(ABC):
         if line is None:
             return None
         start, _, rest = line.rpartition(")")
-        fields = rest.split()
-        return Stat(start.partition("(")[2], fields[0], int(fields[2]), int(fields[19]))
+        name, fields = start.partition("(")[2], rest.split()
+        if len(name) == KEPT_OF_A_NAME:
+            program = (self.read(f"/proc/{pid}/cmdline") or "").split("\0")[0].rpartition("/")[2]
+            name = program if program.startswith(name) else name
+        return Stat(name, fields[0], int(fields[2]), int(fields[19]))
 
     def write(self, path: str, content: str) -> None:
         """Replace what a file holds, in one step, and keep its owner and mode.
@@ -143,7 +135,7 @@ class Host(ABC):
         """
         target = self.do(["readlink", "-e", "--", path]).strip()
         draft = f"{target}.gameday-draft"
-        size = str(len(content.encode()))
+        size = str(len(content.encode(*TEXT)))
         filled = [
             self.run(["cp", "-a", "--", target, draft]).code,
             self.run(["dd", f"of={draft}", "conv=fsync", "status=none"], content).code,
@@ -175,10 +167,8 @@ class Local(Host):
         try:
             done = subprocess.run(
                 command,
-                input=given,
+                input=given.encode(*TEXT),
                 capture_output=True,
-                text=True,
-                errors="replace",
                 timeout=within_s,
                 check=False,
                 env={**os.environ, **ENVIRONMENT, "PATH": path},
@@ -189,7 +179,7 @@ class Local(Host):
             return Done(126, "", str(error))
         except subprocess.TimeoutExpired:
             raise FaultError(f"{shlex.join(command)} did not end within {within_s:g} s") from None
-        return Done(done.returncode, done.stdout, done.stderr)
+        return Done(done.returncode, done.stdout.decode(*TEXT), done.stderr.decode(*TEXT))
 
     def start(self, command: Sequence[str]) -> None:
         # --fork: the child is not ours, so that neither our death nor our wait concerns it
@@ -204,7 +194,7 @@ class Local(Host):
 
     def read(self, path: str) -> str | None:
         try:
-            return Path(path).read_text(errors="replace")
+            return Path(path).read_bytes().decode(*TEXT)
         except (FileNotFoundError, ProcessLookupError):
             return None
         except OSError as error:
@@ -219,8 +209,7 @@ class Local(Host):
             raise FaultError(f"not allowed to send {number.name} to process {pid}") from None
 
     def named(self, name: str) -> list[int]:
-        short = name[:15]  # the kernel keeps no more
-        return [pid for pid, stat in self._processes() if stat.is_alive and stat.name == short]
+        return [pid for pid, stat in self._processes() if stat.is_alive and stat.name == name]
 
     def mentioning(self, mark: str) -> list[int]:
         found = [pid for pid, _ in self._processes() if mark in (self.read(f"/proc/{pid}/cmdline") or "")]
@@ -233,102 +222,18 @@ class Local(Host):
         return None
 
     def _processes(self) -> Iterator[tuple[int, Stat]]:
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and (stat := self.stat(int(entry))) is not None:
-                yield int(entry), stat
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and (stat := self.stat(int(entry.name))) is not None:
+                yield int(entry.name), stat
 
 
-class Ssh(Host):
-    """Another host, by SSH. One connection from `with` to its end."""
+@contextmanager
+def at(host: str | None) -> Iterator[Host]:
+    """The host that a fault names: this one, or another, connected until the end of `with`."""
+    if host is None:
+        yield Local()
+        return
+    from gameday.faults.ssh import Ssh
 
-    poll_s = 0.05
-
-    def __init__(
-        self,
-        host: str,
-        user: str | None = None,
-        port: int | None = None,
-        key: str | None = None,
-        known_hosts: str | None = None,
-        sudo: bool = False,
-    ) -> None:
-        self.name, self.user, self.port, self.key, self.sudo = host, user, port, key, sudo
-        self.known_hosts = [
-            str(path)
-            for path in (Path(name).expanduser() for name in ([known_hosts] if known_hosts else KNOWN_HOSTS))
-            if path.is_file()
-        ]
-        self.connection: asyncssh.SSHClientConnection | None = None
-
-    @classmethod
-    def parse(cls, url: str) -> Ssh:
-        """Read `ssh://user@db1:22?key=…`. Raises FaultError when it is not one, or holds a password."""
-        try:
-            parts = urlsplit(url)
-            options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-            port = parts.port
-        except ValueError:
-            raise FaultError(f"'{url}' is not a host; write for example ssh://user@db1:22") from None
-        if parts.password is not None:
-            raise FaultError("the undo of a fault is kept on disk: no password in host; use a key or an agent")
-        if parts.scheme != "ssh" or not parts.hostname or parts.path.strip("/") or parts.fragment:
-            raise FaultError(f"'{url}' is not a host; write for example ssh://user@db1:22")
-        unknown = sorted(set(options) - {"key", "known_hosts", "sudo"})
-        if unknown:
-            raise FaultError(f"'{url}': unknown option '{unknown[0]}'; there are key, known_hosts and sudo")
-        sudo = options.pop("sudo", "no") == "yes"
-        return cls(parts.hostname, parts.username, port, sudo=sudo, **options)
-
-    def __enter__(self) -> Self:
-        if not self.known_hosts:
-            raise FaultError(f"{self.name}: there is no known_hosts file, so its key cannot be checked")
-        self.loop = asyncio.Runner()
-        try:
-            self.connection = self._wait(self._connect(), CONNECT_WITHIN_S, "connecting")
-        except BaseException:
-            self.loop.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(FaultError):
-            self._wait(self._close(), CLOSE_WITHIN_S, "closing")
-        self.loop.close()
-
-    async def _connect(self) -> asyncssh.SSHClientConnection:
-        import asyncssh
-
-        return await asyncssh.connect(
-            self.name,
-            self.port or (),
-            username=self.user or (),
-            client_keys=[str(Path(self.key).expanduser())] if self.key else (),
-            known_hosts=self.known_hosts,
-            connect_timeout=CONNECT_WITHIN_S,
-            login_timeout=CONNECT_WITHIN_S,
-            keepalive_interval=COMMAND_WITHIN_S,
-        )
-
-    async def _close(self) -> None:
-        if self.connection is not None:
-            self.connection.close()
-            await self.connection.wait_closed()
-
-    async def _talk(self, line: str, given: str) -> Done:
-        if self.connection is None:
-            raise FaultError(f"{self.name} is not connected")
-        done = await self.connection.run(line, input=given, encoding="utf-8", errors="replace", check=False)
-        code = done.exit_status
-        return Done(-1 if code is None else code, str(done.stdout or ""), str(done.stderr or ""))
-
-    def _wait[T](self, work: object, within_s: float, doing: str) -> T: ...
-
-    def run(self, command: Sequence[str], given: str = "", within_s: float = COMMAND_WITHIN_S) -> Done:
-        environment = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
-        # the far end has its own limit: a lost connection must not leave the command running
-        limited = ["env", *environment, "timeout", "-k", "1", f"{within_s:g}", *command]
-        line = shlex.join([*self._rise(), *limited])
-        done = self._wait(self._talk(line, given), within_s + CLOSE_WITHIN_S, shlex.join(command))
-        if done.code in (124, 137):
-            raise FaultError(f"{shlex.join(command)} did not end within {within_s:g} s on {self.name}")
-        return done
+    with Ssh.parse(host) as there:
+        yield there

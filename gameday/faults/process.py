@@ -1,138 +1,222 @@
 """Break a process: kill, pause, resume.
 
 The target is named by exactly one of `pid`, `pidfile` or `name` (an exact match of the process name that
-finds exactly one process).
+finds exactly one process). `host` is where it runs: nothing for this host, or `ssh://user@db1:22`.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
-import time
 from collections.abc import Generator
-from pathlib import Path
-
-import psutil
+from dataclasses import dataclass
 
 from gameday.errors import FaultError
+from gameday.faults.host import Host, Local, Stat, at
 from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
 
 __all__ = ["kill", "pause", "resume"]
 
 GONE_WITHIN_S = 5.0
+RUNS_WITHIN_S = 10.0
+STATUS_WITHIN_S = 1.0
+STOPPED = "Tt"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A process as it was when it was found."""
+
+    here: Host
+    pid: int
+    stat: Stat
+
+    def now(self) -> Stat | None:
+        """What the kernel says about this very process; None when it is gone."""
+        return the_same(self.here, self.pid, self.stat.started)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this very process runs. A zombie does not."""
+        stat = self.now()
+        return stat is not None and stat.is_alive
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the kernel reports this very process as stopped."""
+        stat = self.now()
+        return stat is not None and stat.state in STOPPED
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal this very process, never whoever got its pid later."""
+        if self.now() is not None:
+            self.here.send(self.pid, number)
 
 
 @fault
 def kill(
-    pid: int | None = None, pidfile: str | None = None, name: str | None = None, signal_name: str = "SIGKILL"
+    pid: int | None = None,
+    pidfile: str | None = None,
+    name: str | None = None,
+    signal_name: str = "SIGKILL",
+    *,
+    restart: list[str] | None = None,
+    host: str | None = None,
 ) -> Generator[Undo, None, Landed]:
     """End a process with a signal, SIGKILL by default.
 
-    pid, pidfile, name: the process, by exactly one of them. Undo: none; a supervisor or a failback
-    step brings a killed process back. Landed: the process is gone within 5 s.
+    pid, pidfile, name: the process, by exactly one of them. restart: the command that brings it back,
+    as a list; it starts in a session of its own, without standard streams, and may be given twice, as
+    `[systemctl, start, nginx]` may. It needs the target by pidfile or name, since a pid does not outlive
+    its process. Not for the old primary of a failover: two primaries are worse than one fault left. host:
+    where it runs. Undo: `restart`, unless the process runs again; without `restart` none, since a
+    supervisor or a failback step brings it back. Landed: the process is gone within 5 s.
     """
-    process = find(pid, pidfile, name)
     number = signal_number(signal_name)
-    yield NOTHING
-    process.send_signal(number)
-    is_gone = wait_until_gone(process, GONE_WITHIN_S)
-    return landed(is_gone, f"process {process.pid} is {'gone' if is_gone else 'still there'}")
+    with at(host) as here:
+        target = find(here, pid, pidfile, name)
+        if restart is None:
+            yield NOTHING
+        else:
+            command = refuse_unlike_a_command(restart, pid)
+            named = {"name": name or target.stat.name, "pidfile": pidfile}
+            yield Undo(revive, verify=is_running, restart=command, **named, host=host)
+        target.send(number)
+        is_gone = here.wait_until(lambda: not target.is_alive, GONE_WITHIN_S)
+    return landed(is_gone, f"process {target.pid} is {'gone' if is_gone else 'still there'}")
 
 
 @fault
 def pause(
-    pid: int | None = None, pidfile: str | None = None, name: str | None = None
+    pid: int | None = None, pidfile: str | None = None, name: str | None = None, host: str | None = None
 ) -> Generator[Undo, None, Landed]:
     """Freeze a process with SIGSTOP.
 
-    pid, pidfile, name: the process, by exactly one of them. Undo: SIGCONT. Landed: the kernel reports
-    the process as stopped.
+    pid, pidfile, name: the process, by exactly one of them. host: where it runs. Undo: SIGCONT. Landed:
+    the kernel reports the process as stopped.
     """
-    process = find(pid, pidfile, name)
-    yield Undo(thaw, verify=is_thawed, pid=process.pid, started=start_ticks(process.pid))
-    process.suspend()
-    return landed(wait_for_status(process, psutil.STATUS_STOPPED), f"process {process.pid} is stopped")
+    with at(host) as here:
+        target = find(here, pid, pidfile, name)
+        yield Undo(thaw, verify=is_thawed, pid=target.pid, started=target.stat.started, host=host)
+        target.send(signal.SIGSTOP)
+        is_stopped = here.wait_until(lambda: target.is_stopped, STATUS_WITHIN_S)
+    return landed(is_stopped, f"process {target.pid} is {'' if is_stopped else 'not '}stopped")
 
 
 @fault
 def resume(
-    pid: int | None = None, pidfile: str | None = None, name: str | None = None
+    pid: int | None = None, pidfile: str | None = None, name: str | None = None, host: str | None = None
 ) -> Generator[Undo, None, Landed]:
     """Let a frozen process go on with SIGCONT.
 
-    pid, pidfile, name: the process, by exactly one of them. Undo: none, a running process is whole.
-    Landed: the kernel no longer reports the process as stopped.
+    pid, pidfile, name: the process, by exactly one of them. host: where it runs. Undo: none, a running
+    process is whole. Landed: the kernel no longer reports the process as stopped.
     """
-    process = find(pid, pidfile, name)
-    yield NOTHING
-    process.resume()
-    return landed(process.status() != psutil.STATUS_STOPPED, f"process {process.pid} runs")
+    with at(host) as here:
+        target = find(here, pid, pidfile, name)
+        yield NOTHING
+        target.send(signal.SIGCONT)
+        goes_on = here.wait_until(lambda: target.is_alive and not target.is_stopped, STATUS_WITHIN_S)
+    return landed(goes_on, f"process {target.pid} {'runs' if goes_on else 'does not run'}")
 
 
-def thaw(pid: int, started: int) -> str:
+def thaw(pid: int, started: int, host: str | None = None) -> str:
     """Undo of `pause`: SIGCONT, if the process is still the one that was frozen."""
-    process = the_same(pid, started)
-    if process is None:
-        return f"process {pid} is gone"
-    process.resume()
+    with at(host) as here:
+        if the_same(here, pid, started) is None:
+            return f"process {pid} is gone"
+        here.send(pid, signal.SIGCONT)
     return f"process {pid} runs again"
 
 
-def is_thawed(pid: int, started: int) -> bool:
+def is_thawed(pid: int, started: int, host: str | None = None) -> bool:
     """Whether the process runs, or is gone."""
-    process = the_same(pid, started)
-    return process is None or process.status() != psutil.STATUS_STOPPED
+    with at(host) as here:
+
+        def goes_on() -> bool:
+            stat = the_same(here, pid, started)
+            return stat is None or stat.state not in STOPPED
+
+        return here.wait_until(goes_on, STATUS_WITHIN_S)
 
 
-def find(pid: int | None, pidfile: str | None, name: str | None) -> psutil.Process:
+def revive(restart: list[str], name: str, pidfile: str | None, host: str | None = None) -> str:
+    """Undo of `kill`: the declared command, unless the process runs again already."""
+    with at(host) as here:
+        if runs(here, name, pidfile):
+            return f"{name} runs again already"
+        here.start(restart)
+        if not here.wait_until(lambda: runs(here, name, pidfile), RUNS_WITHIN_S):
+            raise FaultError(f"{name} does not run {RUNS_WITHIN_S:g} s after {shlex.join(restart)}")
+    return f"{name} was started again"
+
+
+def is_running(restart: list[str], name: str, pidfile: str | None, host: str | None = None) -> bool:
+    """Whether a process of that name runs: the one in the pidfile, where there is one."""
+    with at(host) as here:
+        return runs(here, name, pidfile)
+
+
+def runs(here: Host, name: str, pidfile: str | None) -> bool:
+    """Whether the process named runs. A pidfile may be old and its pid somebody else's by now."""
+    if pidfile is None:
+        return bool(here.named(name))
+    try:
+        stat = here.stat(pid_in(here, pidfile))
+    except FaultError:
+        return False
+    return stat is not None and stat.is_alive and stat.name == name
+
+
+def find(here: Host, pid: int | None, pidfile: str | None, name: str | None) -> Target:
     """The one process meant. Raises FaultError when it is missing, or more than one could be meant."""
     if sum(option is not None for option in (pid, pidfile, name)) != 1:
         raise FaultError("name the process by exactly one of pid, pidfile or name")
     if name is not None:
-        pid = only_pid_named(name)
+        pid = only_pid_named(here, name)
     elif pidfile is not None:
-        pid = pid_in(Path(pidfile))
-    if pid is None or pid <= 1 or pid == os.getpid():
+        pid = pid_in(here, pidfile)
+    if pid is None or pid <= 1 or (isinstance(here, Local) and pid == os.getpid()):
         raise FaultError(f"refusing to touch process {pid}")
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        raise FaultError(f"there is no process {pid}") from None
+    stat = here.stat(pid)
+    if stat is None:
+        raise FaultError(f"there is no process {pid} on {here.name}")
+    return Target(here, pid, stat)
 
 
-def only_pid_named(name: str) -> int:
+def only_pid_named(here: Host, name: str) -> int:
     """The pid of the only process of exactly this name."""
-    found = [process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == name]
+    found = here.named(name)
     if len(found) != 1:
         raise FaultError(f"{len(found)} processes are named '{name}'; name one by pid or pidfile")
     return found[0]
 
 
-def pid_in(pidfile: Path) -> int:
+def pid_in(here: Host, pidfile: str) -> int:
     """The pid on the first line of a pidfile, as PostgreSQL, nginx and Redis write it."""
+    text = here.read(pidfile)
+    if text is None:
+        raise FaultError(f"there is no pidfile {pidfile}; is the process running?")
     try:
-        return int(pidfile.read_text().split()[0])
-    except FileNotFoundError:
-        raise FaultError(f"there is no pidfile {pidfile}; is the process running?") from None
+        return int(text.split()[0])
     except (ValueError, IndexError):
         raise FaultError(f"the first line of {pidfile} is not a process id") from None
 
 
-def start_ticks(pid: int) -> int | None:
-    """When the process started, in clock ticks since the boot; None when there is none.
-
-    With the pid it names a process for good: a pid is reused, and UTC may be set back.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(stat.rpartition(")")[2].split()[19])
-
-
-def the_same(pid: int, started: int) -> psutil.Process | None:
+def the_same(here: Host, pid: int, started: int) -> Stat | None:
     """The process `pid` if it is the one that started then; a reused pid is somebody else."""
-    return psutil.Process(pid) if start_ticks(pid) == started else None
+    stat = here.stat(pid)
+    return stat if stat is not None and stat.started == started else None
+
+
+def refuse_unlike_a_command(restart: list[str], pid: int | None) -> list[str]:
+    """The command that restarts a process. Raises FaultError when it could not do so."""
+    if pid is not None:
+        raise FaultError("restart needs the process by pidfile or name: a pid does not outlive its process")
+    if isinstance(restart, str) or not restart or not all(isinstance(word, str) for word in restart):
+        raise FaultError("restart is a list of words, for example [systemctl, start, nginx]")
+    return list(restart)
 
 
 def signal_number(name: str) -> signal.Signals:
@@ -141,26 +225,3 @@ def signal_number(name: str) -> signal.Signals:
         return signal.Signals["SIG" + name.upper().removeprefix("SIG")]
     except KeyError:
         raise FaultError(f"there is no signal '{name}'; write for example SIGTERM") from None
-
-
-def wait_until_gone(process: psutil.Process, within_s: float) -> bool:
-    """Whether the process ended within so many seconds. A zombie has ended: it serves nobody."""
-    deadline_s = time.monotonic() + within_s
-    while time.monotonic() < deadline_s:
-        try:
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.002)
-    return False
-
-
-def wait_for_status(process: psutil.Process, status: str, within_s: float = 1.0) -> bool:
-    """Whether the kernel reports the status within so many seconds."""
-    deadline_s = time.monotonic() + within_s
-    while process.status() != status:
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.001)
-    return True

@@ -58,11 +58,19 @@ if FOLDER:  # at once, so that a Locust that cannot record does not start
             """Append requests; a closed-loop request is due when it is sent."""
             number, pack = self._number, ROW.pack
             data = b"".join(
-                pack(
-                    *(sent_ns, sent_ns, done_ns, math.nan, number(series), number(error)),
-                    *(status & 0xFFFF, ok * OK | timed_out * TIMED_OUT),
-                )
-                for sent_ns, done_ns, series, ok, timed_out, status, error in rows
+                [
+                    pack(
+                        sent_ns,
+                        sent_ns,
+                        done_ns,
+                        math.nan,
+                        number(series),
+                        number(error),
+                        status & 0xFFFF,
+                        ok * OK | timed_out * TIMED_OUT,
+                    )
+                    for sent_ns, done_ns, series, ok, timed_out, status, error in rows
+                ]
             )
             if os.write(self._rows, data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -235,31 +243,6 @@ class Master:
             gevent.sleep(0.01)
 
 
-class Stamps:
-    """When a request was sent and answered, on this process's monotonic clock.
-
-    Locust tells the wall clock's time of the start, and reports a request with `catch_response` only
-    after the user's own code. The start is believed unless the wall clock was set since.
-    """
-
-    def __init__(self) -> None:
-        self.trusted_from_ns = time.monotonic_ns()
-        self.ahead_ns = time.time_ns() - self.trusted_from_ns
-
-    def of(
-        self, now_ns: int, ahead_ns: int, start_time_s: float | None, response_time_ms: float | None
-    ) -> tuple[int, int]:
-        """Sent and done, of a request reported at `now_ns`, with the wall clock ahead by `ahead_ns`."""
-        if abs(ahead_ns - self.ahead_ns) > STEP_NS:
-            self.trusted_from_ns = now_ns
-        self.ahead_ns = ahead_ns
-        took_ns = int((response_time_ms or 0) * 1e6)
-        sent_ns = int((start_time_s or 0) * 1e9) - ahead_ns
-        if not self.trusted_from_ns < sent_ns <= now_ns - took_ns:
-            return now_ns - took_ns, now_ns
-        return sent_ns, min(now_ns, sent_ns + took_ns + REPORTED_WITHIN_NS)
-
-
 def failure(exception: Any, response: Any, status: int) -> tuple[str, bool]:
     """The name of a failure, and whether it is a timeout.
 
@@ -277,11 +260,16 @@ def failure(exception: Any, response: Any, status: int) -> tuple[str, bool]:
 
 
 class Requests:
-    """Locust's requests, put down as briefly as can be when they are reported, and made rows of together."""
+    """Locust's requests, put down as briefly as can be when they are reported, and made rows of together.
+
+    Locust tells the wall clock's time of the start, and reports a request with `catch_response` only
+    after the user's own code. The start is believed unless the wall clock was set since.
+    """
 
     def __init__(self) -> None:
         self.reported: list[tuple[Any, ...]] = []
-        self.stamps = Stamps()
+        self.trusted_from_ns = time.monotonic_ns()
+        self.ahead_ns = time.time_ns() - self.trusted_from_ns
 
     def on_request(
         self,
@@ -307,10 +295,17 @@ class Requests:
     def take(self) -> list[Row]:
         """What was reported since the last time, as rows."""
         reported, self.reported = self.reported, []
-        stamps_of = self.stamps.of
         rows = []
-        for now_ns, ahead_ns, start_time, response_time, request_type, name, status, failed in reported:
-            sent_ns, done_ns = stamps_of(now_ns, ahead_ns, start_time, response_time)
+        for now_ns, ahead_ns, start_time_s, took_ms, request_type, name, status, failed in reported:
+            if abs(ahead_ns - self.ahead_ns) > STEP_NS:
+                self.trusted_from_ns = now_ns
+            self.ahead_ns = ahead_ns
+            took_ns = int((took_ms or 0) * 1e6)
+            sent_ns, done_ns = int((start_time_s or 0) * 1e9) - ahead_ns, now_ns
+            if not self.trusted_from_ns < sent_ns <= now_ns - took_ns:
+                sent_ns = now_ns - took_ns
+            elif now_ns - sent_ns - took_ns > REPORTED_WITHIN_NS:
+                done_ns = sent_ns + took_ns + REPORTED_WITHIN_NS
             error, timed_out = failed or ("", False)
             rows.append((sent_ns, done_ns, f"{request_type} {name}", not failed, timed_out, status, error))
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import psutil
 import pytest
 
 from gameday.errors import FaultError
+from gameday.faults.host import Local
 from gameday.faults.process import is_thawed, kill, pause, resume, thaw, the_same
 from gameday.faults.undolog import UndoLog
+from tests.faults.parts import function, replay
 
 STUBBORN = "import signal, time; signal.signal(15, 1); print('ready', flush=True); time.sleep(60)"
 
@@ -43,7 +46,7 @@ def test_a_process_that_ignores_the_signal_has_not_been_killed(
     monkeypatch.setattr("gameday.faults.process.GONE_WITHIN_S", 0.1)
     assert not kill(pid=victim.pid, signal_name="TERM")["landed"]
     assert victim.poll() is None
-    assert undo_log.entries()[0].events == ("owed",)
+    assert undo_log.entries() == []
 
 
 def test_a_paused_process_stands_still_until_its_undo(
@@ -59,14 +62,87 @@ def test_a_paused_process_stands_still_until_its_undo(
 
 
 def test_the_undo_of_a_pause_does_not_touch_whoever_got_the_pid_later(
-    victim: subprocess.Popen[bytes],
+    victim: subprocess.Popen[bytes], undo_log: UndoLog
 ) -> None:
-    started = psutil.Process(victim.pid).create_time()
     pause(pid=victim.pid)
-    assert the_same(victim.pid, started - 60) is None
+    started = undo_log.owed()[0].call["arguments"]["started"]
+    assert the_same(Local(), victim.pid, started - 60) is None
     assert "is gone" in thaw(victim.pid, started - 60)
     assert is_thawed(victim.pid, started - 60)
     assert not is_thawed(victim.pid, started)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Path]:
+    """A server that writes its own pidfile, started by the script beside that."""
+    script, pidfile = tmp_path / "a-server-with-a-long-name", tmp_path / "server.pid"
+    code = f"import os, pathlib, time; pathlib.Path({str(pidfile)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    script.write_text(f"#!{sys.executable}\n{code}\n")
+    script.chmod(0o755)
+    process = subprocess.Popen([script])
+    assert Local().wait_until(lambda: pidfile.exists() and bool(pidfile.read_text()), 5)
+    yield pidfile
+    for pid in Local().mentioning(str(script)):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_process_is_started_again_by_its_undo_once(server: Path, undo_log: UndoLog) -> None:
+    script = str(server.with_name("a-server-with-a-long-name"))
+    assert kill(pidfile=str(server), restart=[script])["landed"]
+    (entry,) = undo_log.owed()
+    assert Local().mentioning(script) == [] and function(entry, "verify")() is False
+    assert "was started again" in replay(entry)
+    (pid,) = Local().mentioning(script)
+    assert os.getsid(pid) == pid and server.read_text() == str(pid)
+    assert "runs again already" in function(entry)()
+    assert Local().mentioning(script) == [pid]
+
+
+def test_a_process_that_somebody_else_brought_back_is_left_alone(
+    victim: subprocess.Popen[bytes], tmp_path: Path, undo_log: UndoLog
+) -> None:
+    pidfile = tmp_path / "server.pid"
+    pidfile.write_text(str(victim.pid))
+    kill(pidfile=str(pidfile), restart=["/bin/false"])
+    with subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.DEVNULL) as again:
+        pidfile.write_text(str(again.pid))
+        assert "runs again already" in replay(undo_log.owed()[0])
+        again.kill()
+
+
+def test_a_restart_that_starts_nothing_is_an_undo_that_failed(
+    server: Path, undo_log: UndoLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameday.faults.process.RUNS_WITHIN_S", 0.1)
+    kill(pidfile=str(server), restart=["/bin/false"])
+    with pytest.raises(FaultError, match=r"does not run 0.1 s after /bin/false"):
+        function(undo_log.owed()[0])()
+
+
+def test_a_restart_needs_a_target_that_outlives_its_pid(
+    victim: subprocess.Popen[bytes], undo_log: UndoLog
+) -> None:
+    with pytest.raises(FaultError, match="restart needs the process by pidfile or name"):
+        kill(pid=victim.pid, restart=["x"])
+    assert victim.poll() is None and undo_log.entries() == []
+
+
+def test_a_restart_is_a_list_not_a_line(server: Path, undo_log: UndoLog) -> None:
+    for restart in ("systemctl start x", [], ["x", 1]):
+        with pytest.raises(FaultError, match="restart is a list of words"):
+            kill(pidfile=str(server), restart=restart)  # type: ignore[arg-type]
+    assert undo_log.entries() == []
+
+
+def test_a_name_longer_than_the_kernel_keeps_is_matched_whole(tmp_path: Path, undo_log: UndoLog) -> None:
+    program = tmp_path / f"a-name-too-long-{tmp_path.name[-3:]}"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "60"]) as process:
+        with pytest.raises(FaultError, match="0 processes are named"):
+            kill(name=f"{program.name}er")
+        assert kill(name=program.name)["landed"]
+        assert process.wait(1) == -signal.SIGKILL
 
 
 def test_resume_lets_a_frozen_process_go_on(victim: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,8 @@
 """A server that breaks on schedule and says when: `python broken_server.py`, orders on standard input.
 
-Orders: `{"seed", "start_ns", "backlog", "ports": [[{"kind", "at_s", "for_s"}, …], …]}`, one list of outages a port. The
-first line on standard output holds the ports; then one line an outage with its truth: the moments
-(CLOCK_MONOTONIC) just before and just after each switch, `{"port", "kind", "began", "ended"}`.
+Orders: `{"seed", "start_ns", "backlog", "ports": [[{"kind", "at_s", "for_s"}, …], …]}`, one list of
+outages a port. The first line on standard output holds the ports; then one line an outage with its truth:
+the moments (CLOCK_MONOTONIC) just before and just after each switch, `{"port", "kind", "began", "ended"}`.
 """
 
 from __future__ import annotations
