@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -62,6 +63,11 @@ class Share:
 def shown(value: object) -> str:
     """A value as it stands in an error message."""
     return f"'{value}'" if isinstance(value, str) else repr(value)
+
+
+def at_most(seconds: float) -> str:
+    """An upper bound for people, rounded up: it must not be said to be less than it is."""
+    return spoken(math.ceil(seconds * 100) / 100)
 
 
 def spoken(seconds: float) -> str:

@@ -38,8 +38,9 @@ class Pack:
 
     @property
     def run_id(self) -> str:
-        """The run's name, which sorts by time."""
-        return self.folder.name
+        """The run's name, which sorts by time; that of the folder until the timeline has begun."""
+        begun = (entry["run_id"] for entry in read_lines(self.timeline) if entry.get("event") == "run")
+        return str(next(begun, self.folder.name))
 
     @property
     def timeline(self) -> Path:

@@ -53,12 +53,17 @@ def memory(mb: int, duration_s: float = 60, host: str | None = None) -> Generato
 
 @fault
 def io(
-    workers: int, duration_s: float = 60, folder: str = SCRATCH, file_mb: int = 64, host: str | None = None
+    workers: int,
+    duration_s: float = 60,
+    folder: str | None = None,
+    file_mb: int = 64,
+    host: str | None = None,
 ) -> Generator[Undo, None, Landed]:
     """Keep a disk busy with files that are written, synced and deleted.
 
-    workers: how many. duration_s: when it ends at the latest. folder: on the disk. file_mb: how many MiB
-    each writes. host: where. Undo: the workers are killed and their files deleted. Landed: they run.
+    workers: how many. duration_s: when it ends at the latest. folder: on the disk, /var/tmp by default.
+    file_mb: how many MiB each writes. host: where. Undo: the workers are killed and their files deleted.
+    Landed: they run.
     """
     files = ["--hdd", whole(workers, "workers", 1), "--hdd-bytes", f"{whole(file_mb, 'file_mb', 1)}m"]
     options = [*files, "--hdd-opts", "fsync"]
@@ -71,14 +76,14 @@ def press(
     workers: int,
     duration_s: float,
     *,
-    folder: str = SCRATCH,
+    folder: str | None = None,
     host: str | None,
     holds_mb: int = 0,
 ) -> Generator[Undo, None, Landed]:
     """Start stress-ng, owed first, and wait until its workers run."""
     if not 1 <= duration_s <= LONGEST_S:
         raise FaultError(f"duration_s is 1 to {LONGEST_S}, not {duration_s:g}")
-    scratch = f"{folder.rstrip('/')}/gameday-stress-{token()}"
+    scratch = f"{(folder or SCRATCH).rstrip('/')}/gameday-stress-{token()}"
     limits = ["--timeout", f"{duration_s:.0f}s", "--temp-path", scratch, "--quiet"]
     with at(host) as here:
         if not here.has("stress-ng", "--version"):

@@ -10,7 +10,7 @@ from gameday.experiment.model import FAULT
 from gameday.measure.figures import Figures
 from gameday.measure.history import METHOD, VERIFICATION, History
 from gameday.measure.plan import Plan, SliPlan
-from gameday.units import spoken
+from gameday.units import at_most, spoken
 
 Word = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
 
@@ -99,7 +99,7 @@ def _missed_rto(plan: Plan, history: History, figures: Figures) -> Iterator[str]
     elif plan.rto is not None and plan.rto_from in rto.starts:
         _, _, high_s = rto.starts[plan.rto_from]
         if high_s > plan.rto:
-            yield f"RTO of up to {spoken(high_s)} is over the objective of {spoken(plan.rto)}"
+            yield f"RTO of up to {at_most(high_s)} is over the objective of {spoken(plan.rto)}"
 
 
 def _missed_rpo(plan: Plan, figures: Figures) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _praise(plan: Plan, figures: Figures) -> Iterator[str]:
         if not rto.impact_seen:
             yield "no impact seen: every SLI held its objective"
         else:
-            yield f"RTO of at most {spoken(rto.starts[plan.rto_from][2])}, objective {spoken(plan.rto)}"
+            yield f"RTO of at most {at_most(rto.starts[plan.rto_from][2])}, objective {spoken(plan.rto)}"
     if plan.rpo is not None and figures.loss is not None and figures.rpo_s is not None:
         lost = f"{figures.loss.lost} of {figures.loss.acknowledged} acknowledged writes lost"
         yield f"RPO of {spoken(figures.rpo_s)}, objective {spoken(plan.rpo)}: {lost}"

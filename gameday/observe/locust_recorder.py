@@ -1,7 +1,7 @@
 """The recorder inside Locust: added beside the user's unchanged locustfile, one row a request.
 
 On gameday's host every Locust process appends to a file of its own, `load.<pid>`, a tenth of a second at a
-time: a write for every request would cost a tenth of the request rate. A worker on another host has no such
+time: a write for every request cost a tenth of the request rate. A worker on another host has no such
 folder; it sends its rows to the master, which says what it has taken, and which also measures how far the
 worker's clock is off. This file goes to such workers whole, so it needs Locust and the standard library only.
 """
@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -54,7 +54,7 @@ if FOLDER:  # at once, so that a Locust that cannot record does not start
     class RowWriter(SampleWriter):
         """Appends many rows with one call to the kernel."""
 
-        def write_all(self, rows: list[Row]) -> None:
+        def write_all(self, rows: Iterable[Row]) -> None:
             """Append requests; a closed-loop request is due when it is sent."""
             number, pack = self._number, ROW.pack
             data = b"".join(
@@ -95,8 +95,7 @@ class FileRecorder:
         try:
             if self.writer is None:
                 self.writer = RowWriter(self.folder, f"load.{os.getpid()}")
-            if rows := self.requests.take():
-                self.writer.write_all(rows)
+            self.writer.write_all(self.requests.take())
         except Exception as error:  # noqa: BLE001 - Locust would log it and go on
             end_all(error)
 
@@ -267,7 +266,7 @@ class Requests:
     """
 
     def __init__(self) -> None:
-        self.reported: list[tuple[Any, ...]] = []
+        self.reported: list[Any] = []  # flat: thousands of kept tuples would set off the garbage collector
         self.trusted_from_ns = time.monotonic_ns()
         self.ahead_ns = time.time_ns() - self.trusted_from_ns
 
@@ -288,15 +287,17 @@ class Requests:
         status = getattr(response, "status_code", 0)
         status = status if isinstance(status, int) else 0
         failed = failure(exception, response, status) if exception else None
-        self.reported.append(
+        self.reported.extend(
             (now_ns, ahead_ns, start_time, response_time, request_type, name, status, failed)
         )
 
-    def take(self) -> list[Row]:
+    def take(self) -> Iterator[Row]:
         """What was reported since the last time, as rows."""
-        reported, self.reported = self.reported, []
-        rows = []
-        for now_ns, ahead_ns, start_time_s, took_ms, request_type, name, status, failed in reported:
+        values = iter(self.reported)
+        self.reported = []
+        for now_ns, ahead_ns, start_time_s, took_ms, request_type, name, status, failed in zip(
+            *[values] * 8, strict=True
+        ):
             if abs(ahead_ns - self.ahead_ns) > STEP_NS:
                 self.trusted_from_ns = now_ns
             self.ahead_ns = ahead_ns
@@ -307,8 +308,7 @@ class Requests:
             elif now_ns - sent_ns - took_ns > REPORTED_WITHIN_NS:
                 done_ns = sent_ns + took_ns + REPORTED_WITHIN_NS
             error, timed_out = failed or ("", False)
-            rows.append((sent_ns, done_ns, f"{request_type} {name}", not failed, timed_out, status, error))
-        return rows
+            yield sent_ns, done_ns, f"{request_type} {name}", not failed, timed_out, status, error
 
 
 @events.init.add_listener

@@ -48,7 +48,7 @@ def store_of(ledger: Ledger, run: str) -> Store:
 
 
 class HttpStore:
-    """A POST that writes and a GET that reads back, each on a connection of its own."""
+    """A POST that writes, each on a connection of its own, and a GET that reads back on kept ones."""
 
     # a clear no; a 5xx and a 408 leave open whether the write was applied
     REFUSALS = frozenset(range(300, 500)) - {408}
@@ -59,10 +59,11 @@ class HttpStore:
         self.url = ledger.url
         self.body = json.dumps(ledger.body)
         self.get = ledger.get or ledger.url.rstrip("/") + "/{key}"
-        connector = aiohttp.TCPConnector(force_close=True, limit=0, use_dns_cache=False)
         headers = {"Content-Type": "application/json", **ledger.headers}
         no_limit = aiohttp.ClientTimeout(total=None)
-        self.session = aiohttp.ClientSession(connector=connector, timeout=no_limit, headers=headers)
+        fresh = aiohttp.TCPConnector(force_close=True, limit=0, use_dns_cache=False)
+        self.session = aiohttp.ClientSession(connector=fresh, timeout=no_limit, headers=headers)
+        self.reader = aiohttp.ClientSession(timeout=no_limit, headers=headers)
 
     async def write(self, key: str, payload: str) -> Outcome:
         """POST once: 2xx acknowledges; 3xx, 4xx and a connection that never opened refuse."""
@@ -80,7 +81,7 @@ class HttpStore:
 
     async def read(self, key: str, payload: str) -> tuple[Found, int]:
         """GET: 404 and 410 are absent; otherwise the payload is counted in the answer."""
-        async with self.session.get(self.get.replace("{key}", quote(key))) as response:
+        async with self.reader.get(self.get.replace("{key}", quote(key))) as response:
             text = await response.text()
         if response.status in (404, 410):
             return Found.ABSENT, 0
@@ -92,8 +93,9 @@ class HttpStore:
         return (Found.CORRUPT, 1) if key in text else (Found.ABSENT, 0)
 
     async def close(self) -> None:
-        """Close the session; an HTTP store keeps what was written."""
+        """Close the connections; an HTTP store keeps what was written."""
         await self.session.close()
+        await self.reader.close()
 
 
 class PostgresqlStore:

@@ -42,7 +42,7 @@ def free_mb(folder: Path) -> float:
 def test_a_disk_is_as_full_as_asked_until_the_undo(
     volume: Path, arguments: dict[str, float], left_mb: int, undo_log: UndoLog
 ) -> None:
-    result = fill(str(volume), **arguments)
+    result = fill(str(volume), **arguments)  # type: ignore[arg-type]
     assert result["landed"], result
     assert free_mb(volume) == pytest.approx(left_mb, abs=1) and free_mb(volume) >= left_mb
     undo_twice(undo_log.owed()[0])
@@ -99,7 +99,7 @@ def test_a_measure_that_makes_no_sense_is_refused(
     tmp_path: Path, arguments: dict[str, float], message: str, undo_log: UndoLog
 ) -> None:
     with pytest.raises(FaultError, match=message):
-        fill(str(tmp_path), **arguments)
+        fill(str(tmp_path), **arguments)  # type: ignore[arg-type]
     assert undo_log.entries() == []
 
 

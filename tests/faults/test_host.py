@@ -21,7 +21,7 @@ def test_a_command_is_a_list_and_nothing_in_it_is_evaluated() -> None:
 
 def test_a_command_that_takes_too_long_is_killed() -> None:
     start_s = time.monotonic()
-    with pytest.raises(FaultError, match="sleep 61.25 did not end within 0.1 s"):
+    with pytest.raises(FaultError, match=r"sleep 61\.25 did not end within 0\.1 s"):
         Local().run(["sleep", "61.25"], within_s=0.1)
     assert time.monotonic() - start_s < 5 and Local().mentioning("61.25") == []
 
@@ -33,7 +33,7 @@ def test_a_command_that_is_not_there_is_named() -> None:
 
 
 def test_a_command_that_fails_says_what_it_said() -> None:
-    with pytest.raises(FaultError, match="cat /no/such failed on this host: .*No such file"):
+    with pytest.raises(FaultError, match=r"cat /no/such failed on this host: .*No such file"):
         Local().do(["cat", "/no/such"])
 
 

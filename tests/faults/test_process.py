@@ -76,7 +76,11 @@ def test_the_undo_of_a_pause_does_not_touch_whoever_got_the_pid_later(
 def server(tmp_path: Path) -> Iterator[Path]:
     """A server that writes its own pidfile, started by the script beside that."""
     script, pidfile = tmp_path / "a-server-with-a-long-name", tmp_path / "server.pid"
-    code = f"import os, pathlib, time; pathlib.Path({str(pidfile)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(pidfile)!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(60)"
+    )
     script.write_text(f"#!{sys.executable}\n{code}\n")
     script.chmod(0o755)
     process = subprocess.Popen([script])
