@@ -19,7 +19,7 @@ from gameday.experiment.schema import schema
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"units", "clock", "files", "errors", "samples", "writes", "processes", "__init__"},
+    {"units", "clock", "files", "errors", "samples", "writes", "processes", "phases", "__init__"},
     {"experiment"},
     {"guardrails"},
     {"observe", "measure", "faults", "lab"},

@@ -22,6 +22,7 @@ from gameday.measure.plan import Plan
 from gameday.measure.samples import Samples, read_all
 from gameday.measure.verdict import UndoState, judge_run
 from gameday.observe.ledger import key_of
+from gameday.phases import VERIFICATION
 
 LISTED_LOST_WRITES = 1000
 
@@ -130,7 +131,7 @@ def _fields(figure: Any) -> dict[str, Any]:
 
 
 def _moments(at: _Moments, history: History, rto: Rto) -> dict[str, str | None]:
-    after = history.phases.get(histories.VERIFICATION)
+    after = history.phases.get(VERIFICATION)
     moments = {**history.moments, "impact": rto.impact_ns, "recovered": rto.recovered_ns}
     moments["verified"] = after[1] if after and rto.recovered else None
     order = (

@@ -39,7 +39,11 @@ class Pack:
     @property
     def run_id(self) -> str:
         """The run's name, which sorts by time; that of the folder until the timeline has begun."""
-        begun = (entry["run_id"] for entry in read_lines(self.timeline) if entry.get("event") == "run")
+        begun = (
+            entry["run_id"]
+            for entry in read_lines(self.timeline)
+            if entry.get("event") == "run" and "run_id" in entry
+        )
         return str(next(begun, self.folder.name))
 
     @property

@@ -223,6 +223,11 @@ class _Check:
         name = block.get("locustfile") if isinstance(block, dict) else None
         if not isinstance(name, str) or not name:
             return
+        if "," in name:
+            self.at_value(
+                ("load", "locustfile"), "Locust takes a comma for the end of a path; rename the file"
+            )
+            return
         path = self.path.parent / name
         try:
             ast.parse(path.read_text(encoding="utf-8"), str(path))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.clock import NS_PER_S
-from gameday.measure.history import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION, History
+from gameday.measure.history import History
 from gameday.measure.latency import BudgetCost, budget_cost
 from gameday.measure.loss import Ledger, Loss, classify
 from gameday.measure.outage import Outage, Rules, Span, find_outages
 from gameday.measure.plan import Plan, SliPlan
 from gameday.measure.samples import Samples
 from gameday.measure.sli import Judged, judge
+from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION
 
 
 @dataclass(frozen=True, slots=True)

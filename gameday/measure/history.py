@@ -8,15 +8,7 @@ from typing import Any
 
 from gameday.clock import Tie
 from gameday.experiment.model import FAILBACK, FAILOVER, FAULT
-
-BASELINE, METHOD, RECOVERY, VERIFICATION, UNDO, AFTER_CHECK = PHASES = (
-    "baseline",
-    "method",
-    "recovery",
-    "verification",
-    "undo",
-    "after-check",
-)
+from gameday.phases import METHOD
 
 
 @dataclass(frozen=True, slots=True)

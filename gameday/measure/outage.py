@@ -139,15 +139,25 @@ class _Windows:
         while candidate is not None:
             sustained_until_ns = times[candidate] + self.rules.sustain_ns
             last = int(np.searchsorted(times, sustained_until_ns, side="right"))
-            relapse = self._relapse(candidate, last)
+            relapse = self._missed_window(candidate, last)
+            if relapse is None:
+                relapse = self._relapse(candidate, last)
             if relapse is None:
                 is_seen_whole = times[-1] >= sustained_until_ns - (self.rules.period_ns or 0)
                 return candidate if is_seen_whole else None
             candidate = self._next_good(self._after_next_bad(relapse))
         return None
 
+    def _missed_window(self, start: int, last: int) -> int | None:
+        """The start of the last whole window in [start, last) that misses: no recovery begins before it."""
+        times = self.judged.scheduled_ns
+        whole = int(np.searchsorted(times, times[start] + self.rules.window_ns))
+        position = int(np.searchsorted(self.misses, last)) - 1
+        is_missed = position >= 0 and self.misses[position] >= whole
+        return int(self.starts[self.misses[position]]) if is_missed else None
+
     def _relapse(self, start: int, last: int) -> int | None:
-        """The first sample in [start, last) whose window, cut off at `start`, misses the objective."""
+        """The first sample whose window, cut off at `start`, misses the objective while it is not whole."""
         times = self.judged.scheduled_ns
         whole = int(np.searchsorted(times, times[start] + self.rules.window_ns))
         for begin in range(start, min(last, whole), STEP):
@@ -155,9 +165,6 @@ class _Windows:
             below = np.flatnonzero(self.sums[begin + 1 : end + 1] < self.sums[start])
             if len(below):
                 return begin + int(below[0])
-        position = int(np.searchsorted(self.misses, max(whole, start)))
-        if position < len(self.misses) and self.misses[position] < last:
-            return int(self.misses[position])
         return None
 
     def _next_good(self, index: int) -> int | None:

@@ -8,8 +8,9 @@ from typing import Literal
 
 from gameday.experiment.model import FAULT
 from gameday.measure.figures import Figures
-from gameday.measure.history import METHOD, VERIFICATION, History
+from gameday.measure.history import History
 from gameday.measure.plan import Plan, SliPlan
+from gameday.phases import METHOD, VERIFICATION
 from gameday.units import at_most, spoken
 
 Word = Literal["passed", "failed", "inconclusive", "halted", "aborted"]

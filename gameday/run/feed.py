@@ -14,7 +14,7 @@ from gameday import clock
 from gameday.faults.protocol import current_step
 from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
-from gameday.measure.history import BASELINE, METHOD, UNDO, VERIFICATION
+from gameday.phases import BASELINE, METHOD, UNDO, VERIFICATION
 
 RUNNER_IS_GONE = 70
 

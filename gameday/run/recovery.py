@@ -15,7 +15,7 @@ from typing import Any
 from gameday.evidence.pack import Pack, packs
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
-from gameday.measure.history import METHOD, UNDO
+from gameday.phases import METHOD, UNDO
 from gameday.run.crew import left_over
 from gameday.run.lock import Lock
 from gameday.run.rollbacks import Rollbacks

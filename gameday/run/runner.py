@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gameday import clock
+from gameday import clock, phases
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -25,10 +25,9 @@ from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday, with_role
 from gameday.experiment.model import FAULT
 from gameday.faults.undolog import UndoLog
-from gameday.measure import history
 from gameday.measure.plan import plan_of
 from gameday.measure.verdict import baseline_trouble
-from gameday.observe.load import running_users
+from gameday.observe.load import running_users, worker_command
 from gameday.run.crew import Crew, Lost
 from gameday.run.guardian import Guardian
 from gameday.run.halt import HaltRules
@@ -156,6 +155,8 @@ class Run:
         if load is not None:
             self.phase("warm-up")
             self.crew.start_load()
+            if load.workers is not None:
+                self.timeline.add("workers-awaited", command=worker_command(load), count=load.workers.expect)
             ramp_s = load.users / load.spawn_rate + (load.workers.within if load.workers else 0)
             all_run = lambda: running_users(self.pack.raw) >= load.users  # noqa: E731 - a condition to wait for
             self.until(all_run, START_WITHIN_S + ramp_s, "the load with all its users")
@@ -163,9 +164,9 @@ class Run:
 
     def baseline(self) -> None:
         """See that the steady state holds before anything is broken."""
-        self.phase(history.BASELINE)
+        self.phase(phases.BASELINE)
         self.wait(self.plan.baseline)
-        shares = self.watch.shares_between(self.phases[history.BASELINE], clock.now_ns())
+        shares = self.watch.shares_between(self.phases[phases.BASELINE], clock.now_ns())
         if trouble := baseline_trouble(shares):
             raise Unsteady(trouble)
 
@@ -177,7 +178,7 @@ class Run:
         """Wait until service is back and has stayed so, or until the deadline."""
         if self.crew.engine_waits != "recovery":
             return
-        self.phase(history.RECOVERY)
+        self.phase(phases.RECOVERY)
         if not self.plan.slis or self.inject_ns is None:
             return
         limit_ns = round((self.plan.deadline + self.plan.sustain) * clock.NS_PER_S)
@@ -193,27 +194,27 @@ class Run:
         outages = self.outages_since(self.inject_ns)
         if any(outage is None for outage in outages):
             return False
-        quiet_ns = clock.now_ns() - self.phases[history.RECOVERY]
+        quiet_ns = clock.now_ns() - self.phases[phases.RECOVERY]
         return bool(outages) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
 
     def outages_since(self, start_ns: int | None) -> list[int | None]:
         """When each outage that began since then was over; None for one that lasts, or is not yet sure."""
-        inject_ns = self.inject_ns or self.phases[history.BASELINE]
-        before = (self.phases[history.BASELINE], inject_ns)
+        inject_ns = self.inject_ns or self.phases[phases.BASELINE]
+        before = (self.phases[phases.BASELINE], inject_ns)
         return [outage.recovered_ns for outage in self.watch.outages(before, start_ns or inject_ns)]
 
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""
         if self.crew.engine_waits != "recovery":
             return
-        self.phase(history.VERIFICATION)
+        self.phase(phases.VERIFICATION)
         if self.crew.read_back():
             self.until(lambda: self.crew.has_read_back, READ_BACK_WITHIN_S, "the ledger's read-back")
         self.engine_goes_on()
 
     def roll_back(self) -> None:
         """Let the engine play the rollbacks."""
-        self.phase(history.UNDO)
+        self.phase(phases.UNDO)
         if not self.crew.engine_has_ended:
             self.crew.go_on()
             self.until(lambda: self.crew.engine_has_ended, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
@@ -226,11 +227,11 @@ class Run:
         """
         was_cut_short = not self.crew.engine_has_ended
         self.crew.end_engine()
-        if history.UNDO not in self.phases:
-            self.phase(history.UNDO)
+        if phases.UNDO not in self.phases:
+            self.phase(phases.UNDO)
         log = UndoLog(self.pack.undo_log)
         self.undoer.play(log, self.timeline.undo)
-        if history.METHOD not in self.phases:
+        if phases.METHOD not in self.phases:
             return
         if was_cut_short:
             self.rollbacks().play(self.pack, self.heard, self.watch_on)
@@ -254,11 +255,11 @@ class Run:
 
     def after_check(self) -> None:
         """Watch that service is as before, until the last brown-out of the undo is over for sure."""
-        self.phase(history.AFTER_CHECK)
+        self.phase(phases.AFTER_CHECK)
         limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
         try:
             self.wait(self.plan.after_check)
-            while None in self.outages_since(self.phases[history.UNDO]) and clock.now_ns() < limit_ns:
+            while None in self.outages_since(self.phases[phases.UNDO]) and clock.now_ns() < limit_ns:
                 self.wait(LOOK_FOR_RECOVERY_EVERY_S)
         except (Halt, Lost) as halt:
             self.halted(halt)
@@ -313,7 +314,7 @@ class Run:
         """Record what the engine says."""
         at_ns = message.pop("t_ns")
         if event == "method-started":
-            self.phase(history.METHOD, at_ns)
+            self.phase(phases.METHOD, at_ns)
         elif event in ("step-started", "step-ended", "engine-error", "engine-ended"):
             if event == "step-started" and self.inject_ns is None and self.is_injection(message):
                 self.inject_ns = at_ns
@@ -321,7 +322,7 @@ class Run:
 
     def is_injection(self, step: dict[str, Any]) -> bool:
         """Whether a step of the method is its first fault, or its first action when no step has a role."""
-        if step["part"] != history.METHOD:
+        if step["part"] != phases.METHOD:
             return False
         has_faults = bool(with_role(self.experiment.document, FAULT))
         return bool(step["role"] == FAULT if has_faults else step["kind"] == "action")

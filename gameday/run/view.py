@@ -100,6 +100,7 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "deadline": _reason,
     "recorder-lost": lambda entry: f"recorder lost: {entry['name']}",
     "recovered": lambda entry: "service is back and has stayed so",
+    "workers-awaited": lambda entry: f"start {entry['count']} workers with: {entry['command']}",
     "guardian-lost": lambda entry: "the guardian was killed; another one watches now",
     "handed-over": _reason,
     "engine-error": lambda entry: f"engine error: {entry['error']}",

@@ -189,7 +189,7 @@ def test_json_with_tabs_reads_as_json_does(tmp_path: Path) -> None:
             st.lists(inner, max_size=4)
             | st.dictionaries(
                 st.sampled_from(
-                    "title description method slis name source probe http objectives rto load ledger service ${x}".split()
+                    "title method slis name source probe http objectives rto load ledger service ${x}".split()
                 ),
                 inner,
                 max_size=5,

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ from gameday.faults.process import kill, pause, resume
 from gameday.faults.stress import cpu
 from gameday.faults.undolog import UndoLog
 from gameday.lab.postgresql import free_ports
-from tests.faults.parts import need, need_root, undo_twice
+from tests.faults.parts import missing, need, need_root, undo_twice
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")
 
@@ -45,6 +46,7 @@ class Sshd:
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     need("sshd", "ssh-keygen", "pgrep")
+    missing(*([] if find_spec("asyncssh") else ["asyncssh is not installed: pip install 'gameday-dr[ssh]'"]))
     folder, (port,) = tmp_path_factory.mktemp("sshd"), free_ports(1)
     for name in ("host", "client", "stranger"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
