@@ -122,7 +122,7 @@ def failover(
 def plain(results: Path) -> Pack:
     """A plain Chaos Toolkit experiment: steps and nothing that watches."""
     pack = failover(results, slis=False, load=False, ledger=False)
-    pack.samples.unlink()
+    pack.samples.unlink(missing_ok=True)
     pack.undo_log.unlink()
     record = pack.read_record()
     write_atomically(
