@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import gameday
-from gameday.errors import GamedayError
+from gameday.errors import GamedayError, InvalidInput
 
 EXIT_CODES = """\b
 Exit codes:
@@ -111,7 +111,7 @@ def schema(of_record: bool) -> None:
 
 
 @cli.command()
-@click.argument("run_name", metavar="RUN", required=False)
+@click.argument("run_name", metavar="[RUN]", required=False)
 @VARIABLES
 @RESULTS
 def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> None:
@@ -142,7 +142,7 @@ def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> 
 
 
 @cli.command()
-@click.argument("run_name", metavar="RUN", required=False)
+@click.argument("run_name", metavar="[RUN]", required=False)
 @click.option("--all", "is_all", is_flag=True, help="Stop every run and block new ones.")
 @click.option("--lift", is_flag=True, help="Allow runs again.")
 @click.option("--why", default="stopped by hand", show_default=True, help="What the record will say.")
@@ -162,11 +162,14 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
         results.mkdir(parents=True, exist_ok=True)
         click.echo(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
-        click.echo(f"thrown: {killswitch.throw(pack.find(results, run_name or 'latest').folder, why)}")
+        chosen = pack.find(results, run_name or "latest")
+        if chosen.record.exists():
+            raise GamedayError(f"run {chosen.run_id} has come to its end; there is nothing to halt")
+        click.echo(f"thrown: {killswitch.throw(chosen.folder, why)}")
 
 
 @cli.command()
-@click.argument("run_name", metavar="RUN", default="latest")
+@click.argument("run_name", metavar="[RUN]", default="latest")
 @RESULTS
 def report(run_name: str, results: Path) -> None:
     """Rebuild the report of RUN from its pack: a folder, a run id, its beginning, or `latest`."""
@@ -246,5 +249,5 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except GamedayError as error:
-        click.echo(f"gameday: {error}" if "\n" not in str(error) else str(error), err=True)
+        click.echo(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}", err=True)
         sys.exit(error.exit_code)

@@ -90,6 +90,7 @@ def undo_states(log: UndoLog) -> list[UndoState]:
             state="owed" if entry.is_owed else "undone",
             verified=entry.is_verified,
             detail=entry.detail,
+            is_declared="activity" in entry.call,
         )
         for entry in log.entries()
     ]

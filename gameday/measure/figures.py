@@ -82,7 +82,7 @@ class Figures:
 def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger: Ledger | None) -> Figures:
     """Measure a run from what was recorded. `samples` is by recorder name."""
     slis = tuple(_sli(sli, plan, history, samples[sli.recorder]) for sli in plan.slis)
-    rto = _rto(slis, history)
+    rto = _rto(slis, history, round(plan.deadline * NS_PER_S))
     loss = classify(ledger, history.moments["takeover"]) if ledger is not None else None
     rpo_s = loss.rpo_s(rto.impact_ns) if loss is not None else None
     periods = {sli.recorder: sli.period for sli in plan.slis if sli.period is not None}
@@ -144,8 +144,10 @@ def _during(history: History, outages: tuple[Outage, ...]) -> tuple[int, int] | 
     return inject_ns, max([inject_ns, *(back[:1] or waited)])
 
 
-def _rto(slis: tuple[SliFigures, ...], history: History) -> Rto:
+def _rto(slis: tuple[SliFigures, ...], history: History, deadline_ns: int) -> Rto:
     """The incident over all SLIs: from the earliest impact after the fault to the latest recovery.
+
+    A recovery after the deadline, or one that only the undo brought, is none.
 
     Outages that begin in the undo, such as the brown-out of a planned failback, are not part of it.
     """
@@ -164,7 +166,7 @@ def _rto(slis: tuple[SliFigures, ...], history: History) -> Rto:
     )
     moments = [outage.recovered_ns for outage in found if outage.recovered_ns is not None]
     spans = [outage.ended for outage in found if outage.ended is not None]
-    if len(moments) < len(found):
+    if len(moments) < len(found) or max(moments) > min(until_ns, inject_ns + deadline_ns):
         return Rto(impact_ns, None, began, None, {})
     ended = Span(max(span.low_ns for span in spans), max(span.high_ns for span in spans))
     recovered_ns = max(moments)

@@ -29,6 +29,12 @@ class UndoState:
     state: str
     verified: bool
     detail: str = ""
+    is_declared: bool = False
+
+    @property
+    def is_put_back(self) -> bool:
+        """Whether it is undone as far as can be known; an undo of the experiment cannot be read back."""
+        return self.verified or (self.is_declared and self.state == "undone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def _missed_rpo(plan: Plan, figures: Figures) -> Iterator[str]:
 
 def _left_behind(undos: list[UndoState]) -> Iterator[str]:
     for undo in undos:
-        if not undo.verified:
+        if not undo.is_put_back:
             yield f"the undo of '{undo.step}' is {undo.state}" + (f": {undo.detail}" if undo.detail else "")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
 from gameday.experiment.model import Blocks, Ledger
+from gameday.observe.stores import plug_in
 
 Path = tuple[str | int, ...]
 LIMIT_S = 5.0
@@ -45,6 +46,8 @@ def _ledger(ledger: Ledger) -> Iterator[tuple[Path, Callable[[], Awaitable[None]
         yield ("ledger", "postgresql"), _runs_sql(ledger.postgresql)
     elif ledger.redis is not None:
         yield ("ledger", "redis"), _connects_to(ledger.redis)
+    else:
+        yield ("ledger", "store"), _is_offered(str(ledger.store))
 
 
 async def _all(targets: list[tuple[Path, Callable[[], Awaitable[None]]]]) -> list[tuple[Path, str]]:
@@ -85,6 +88,13 @@ def _runs_sql(dsn: str) -> Callable[[], Awaitable[None]]:
 
         async with await psycopg.AsyncConnection.connect(dsn) as connection:
             await connection.execute("SELECT 1")
+
+    return ask
+
+
+def _is_offered(store: str) -> Callable[[], Awaitable[None]]:
+    async def ask() -> None:
+        plug_in(store)
 
     return ask
 

@@ -7,7 +7,7 @@ ledger block as keyword arguments and has the methods of `Store`.
 from __future__ import annotations
 
 import json
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
@@ -40,11 +40,16 @@ def store_of(ledger: Ledger, run: str) -> Store:
         return PostgresqlStore(ledger.postgresql, run)
     if ledger.redis is not None:
         return RedisStore(ledger.redis, run)
-    found = entry_points(group=GROUP, name=str(ledger.store))
+    return cast("Store", plug_in(str(ledger.store)).load()(**ledger.options))
+
+
+def plug_in(name: str) -> EntryPoint:
+    """The plug-in that offers a store. Raises GamedayError when there is none."""
+    found = entry_points(group=GROUP, name=name)
     if not found:
         known = ", ".join(sorted(point.name for point in entry_points(group=GROUP))) or "none"
-        raise GamedayError(f"no plug-in offers the store '{ledger.store}'; installed: {known}")
-    return cast("Store", next(iter(found)).load()(**ledger.options))
+        raise GamedayError(f"no plug-in offers the store '{name}'; installed: {known}")
+    return next(iter(found))
 
 
 class HttpStore:

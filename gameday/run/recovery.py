@@ -16,6 +16,7 @@ from gameday.evidence.pack import Pack, packs
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
 from gameday.phases import METHOD, UNDO
+from gameday.run import reserve
 from gameday.run.crew import left_over
 from gameday.run.lock import Lock
 from gameday.run.rollbacks import Rollbacks
@@ -64,6 +65,7 @@ def recover(
     try:
         for identity in left_over(pack):
             identity.kill_group()
+        (pack.folder / reserve.NAME).unlink(missing_ok=True)
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
         timeline.add("aborted", reason=reason)

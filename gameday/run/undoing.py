@@ -26,7 +26,7 @@ def undo(call: dict[str, Any]) -> str:
 def verify(call: dict[str, Any]) -> str:
     """Read the state back. Raises when it is not as it was."""
     if "activity" in call:
-        return "the experiment declares no way to verify it"
+        raise RuntimeError("the experiment declares no way to read it back")
     if call["verify"] is None:
         raise RuntimeError("the fault offers no way to verify its undo")
     if _function(call, "verify")(**call["arguments"]) is not True:

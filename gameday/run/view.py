@@ -111,7 +111,8 @@ def verdict_lines(record: Record) -> list[str]:
     """The verdict, RTO and RPO against their objectives, and every reason."""
     lines = ["", f"{record.verdict.upper()}: {record.experiment.title}"]
     if record.rto is not None:
-        lines.append(f"  RTO  {rto_words(record.rto)}")
+        is_cut_short = record.verdict in ("halted", "aborted") and not record.rto.recovered
+        lines.append(f"  RTO  {'not known, the run was stopped' if is_cut_short else rto_words(record.rto)}")
     if record.rpo is not None:
         lines.append(f"  RPO  {rpo_words(record.rpo)}")
     return [*lines, *(f"  • {reason}" for reason in record.reasons), ""]

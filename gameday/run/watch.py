@@ -125,10 +125,9 @@ class Watch:
         return [SliNow(sli.name, float(sli.share), self._share_now(sli, at_ns)) for sli in self.plan.slis]
 
     def _share_now(self, sli: SliPlan, at_ns: int) -> float | None:
-        since_ns = at_ns - round(sli.window * NS_PER_S)
-        recent = self.recent(sli.recorder, since_ns)
-        judged = judge(recent, match=sli.match, good_within_ns=sli.good_within_ns)
-        return judged.between(since_ns, at_ns).share()
+        # by completion: of a service that hangs, the newest probes are still waiting
+        recent = self.recent(sli.recorder, at_ns - round(sli.window * NS_PER_S))
+        return judge(recent, match=sli.match, good_within_ns=sli.good_within_ns).share()
 
     def recent(self, recorder: str, since_ns: int) -> Samples:
         """What one recorder has done since a moment."""

@@ -60,6 +60,15 @@ def test_a_service_that_does_not_come_back_has_no_rto(service: Service, start: A
     assert is_running(service)  # the undo thawed it
 
 
+def test_a_recovery_that_only_the_undo_brings_is_none(service: Service, start: Any) -> None:
+    experiment = drill(service, pause(service))
+    experiment["objectives"]["deadline"] = "1s"
+    code, record = start(experiment).end()
+    assert (code, record["verdict"]) == (1, "failed")
+    assert record["rto"]["seconds"] is None and record["rto"]["met"] is False
+    assert record["slis"][0]["outages"][0]["seconds"] > 1  # the outage is there all the same
+
+
 def test_an_objective_that_is_missed_fails(service: Service, start: Any) -> None:
     experiment = drill(service, pause(service, pauses={"after": 1}), resume(service))
     experiment["objectives"]["rto"] = "500ms"

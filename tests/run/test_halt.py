@@ -60,6 +60,14 @@ def test_a_halt_condition_stops_the_run_inside_a_blocking_call(service: Service,
     assert undoing_ns - halted_ns < 1e9
 
 
+def test_a_halt_condition_sees_a_freeze_whose_probes_are_still_waiting(service: Service, start: Any) -> None:
+    experiment = long_pause(service, halt=[{"when": "health < 50%", "for": "100ms"}])
+    experiment["slis"][0]["window"] = "300ms"  # shorter than the probe's timeout
+    code, record = start(experiment).end()
+    assert (code, record["verdict"]) == (3, "halted")
+    assert "halt condition" in record["reasons"][0]
+
+
 def test_a_halt_condition_on_an_sli_that_is_not_there_is_an_error(service: Service, start: Any) -> None:
     game = start(long_pause(service, halt=[{"when": "healt < 50%"}]))
     assert game.end() == (2, {})
