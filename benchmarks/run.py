@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+import halts
 import measuring
 import prober
 import recorder
@@ -18,6 +19,7 @@ BENCHMARKS = {
     "recorder": recorder.measure,
     "measuring": measuring.measure,
     "prober": prober.measure,
+    "halts": halts.measure,
 }
 
 

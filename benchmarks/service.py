@@ -1,7 +1,8 @@
 """A web server that answers at once and counts: what the load and the prober are pointed at.
 
 `python benchmarks/service.py` prints its port, serves until standard input ends, and answers `/count`
-with how many other requests it has answered.
+with how many other requests it has answered. After `/break` it answers every request with an error, until
+`/mend`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+ERROR = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
     """HTTP/1.1, one request after another, without bodies."""
 
     count = 0
+    is_broken = False
 
     def connection_made(self, transport: Any) -> None:
         """Keep the connection."""
@@ -34,8 +37,12 @@ class Connection(asyncio.Protocol):
             body = b"%d" % Connection.count
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             return
+        if data.startswith((b"GET /break", b"GET /mend")):
+            Connection.is_broken = data.startswith(b"GET /break")
+            self.transport.write(ANSWER)
+            return
         Connection.count += 1
-        self.transport.write(ANSWER)
+        self.transport.write(ERROR if Connection.is_broken else ANSWER)
 
 
 @contextmanager
@@ -54,6 +61,11 @@ def answered(address: str) -> int:
     """How many requests the server has answered."""
     with urllib.request.urlopen(f"{address}/count", timeout=10) as answer:
         return int(answer.read())
+
+
+def mend(address: str) -> None:
+    """Let a broken server answer again."""
+    urllib.request.urlopen(f"{address}/mend", timeout=10).close()
 
 
 async def _serve() -> None:
