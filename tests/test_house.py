@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"units", "clock", "files", "errors", "samples", "writes", "processes", "phases", "__init__"},
     {"experiment"},
-    {"guardrails"},
     {"observe", "measure", "faults", "lab"},
     {"evidence"},
     {"run"},

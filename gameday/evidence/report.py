@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,12 +14,26 @@ import numpy as np
 from gameday.clock import NS_PER_S
 from gameday.errors import GamedayError
 from gameday.evidence import columns, plots
+from gameday.evidence.bar import Bar, bar
+from gameday.evidence.losses import LostWrite, is_lost, matrix, matrix_of_counts
 from gameday.evidence.pack import Pack
-from gameday.evidence.record import LatencyPart, OutagePart, Record, RpoPart, RtoPart, SliPart, StepPart
+from gameday.evidence.record import LatencyPart, OutagePart, Record, SliPart, StepPart
+from gameday.evidence.wording import (
+    above,
+    below,
+    brief,
+    fixed,
+    number,
+    percent,
+    plain,
+    rpo_words,
+    rto_words,
+    utc_ns,
+)
 from gameday.files import write_atomically
 from gameday.measure.loss import Found, Ledger, Outcome
 from gameday.measure.plan import Plan, SliPlan
-from gameday.measure.samples import Flags, Samples
+from gameday.measure.samples import Samples
 from gameday.measure.sli import judge, shares_over_time
 from gameday.units import spoken
 
@@ -32,8 +43,6 @@ MAX_MARKS = 40
 MAX_DOTS = 2500
 MAX_LOST = 60
 MAX_EVENTS = 400
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 # a moment and the step that is the same thing
 ROLE_OF_MOMENT = {"inject": "fault", "failover": "failover", "failback": "failback"}
@@ -89,27 +98,6 @@ class Ruler:
     def at_ns(self, at_s: Any) -> Any:
         """Moments on the run clock of seconds."""
         return np.asarray(np.round(np.asarray(at_s) * NS_PER_S), dtype=np.int64) + (self.zero_ns or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A figure against its objective, as percentages of the bar's width."""
-
-    figure: float
-    low: float | None
-    high: float | None
-    objective: float | None
-    is_open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LostWrite:
-    """An acknowledged write that was not there afterwards. Seconds of the run."""
-
-    sequence: int
-    sent_s: float
-    acknowledged_s: float
-    found: str
 
 
 @dataclass(frozen=True)
@@ -441,122 +429,3 @@ def _step_of(name: str, moment: str, steps: list[StepPart]) -> int | None:
         if step.role == role and role and abs(utc_ns(step.started) - utc_ns(moment)) <= 50_000_000:
             return index
     return None
-
-
-def is_lost(ledger: Ledger) -> Flags:
-    """The writes that were acknowledged and are not there, or not as they were written."""
-    is_gone = np.isin(ledger.found, (Found.ABSENT, Found.CORRUPT))
-    lost: Flags = is_gone & (ledger.outcome == Outcome.ACKNOWLEDGED)
-    return lost
-
-
-def matrix(ledger: Ledger) -> list[tuple[str, list[int]]]:
-    """The ledger's writes counted by outcome and by what was found of them."""
-    rows = []
-    for outcome in (Outcome.ACKNOWLEDGED, Outcome.REFUSED, Outcome.UNKNOWN):
-        found = ledger.found[ledger.outcome == outcome]
-        states = (Found.PRESENT, Found.ABSENT, Found.CORRUPT, Found.NOT_READ)
-        rows.append((outcome.name.lower(), [int(np.count_nonzero(found == state)) for state in states]))
-    return rows
-
-
-def matrix_of_counts(rpo: RpoPart) -> list[tuple[str, list[int]]]:
-    """The same from the record's counts, when the ledger itself is not in the pack."""
-    return [
-        ("acknowledged", [rpo.survived, rpo.lost, 0, max(0, rpo.acknowledged - rpo.survived - rpo.lost)]),
-        ("refused", [rpo.phantom, rpo.refused - rpo.phantom, 0, 0]),
-        ("unknown", [rpo.unknown_survived, rpo.unknown - rpo.unknown_survived, 0, 0]),
-    ]
-
-
-def bar(
-    figure_s: float | None,
-    low_s: float | None,
-    high_s: float | None,
-    objective_s: float | None,
-    deadline_s: float | None,
-) -> Bar | None:
-    """A figure against its objective; without a figure the bar runs open-ended past the deadline."""
-    if figure_s is None and deadline_s is None:
-        return None
-    known = [length_s for length_s in (figure_s, high_s, objective_s, deadline_s) if length_s is not None]
-    if figure_s is not None:
-        known = [length_s for length_s in (figure_s, high_s, objective_s) if length_s is not None]
-    longest_s = max(known) * 1.12
-
-    def place(length_s: float | None) -> float | None:
-        return None if length_s is None else round(100 * length_s / (longest_s or 1), 3)
-
-    is_open = figure_s is None
-    return Bar(
-        100.0 if is_open else place(figure_s) or 0.0, place(low_s), place(high_s), place(objective_s), is_open
-    )
-
-
-def rto_words(rto: RtoPart | None, *, was_cut_short: bool = False) -> str:
-    """`2.31 s`, `> 90 s`, `no impact seen`: never a number that was not measured."""
-    if rto is None:
-        return "not measured"
-    if not rto.impact_seen:
-        return "no impact seen"
-    if not rto.recovered:
-        return "not recovered" if was_cut_short or rto.deadline is None else f"> {spoken(rto.deadline)}"
-    return "not known" if rto.seconds is None else spoken(rto.seconds)
-
-
-def rpo_words(rpo: RpoPart | None) -> str:
-    """The RPO in words."""
-    if rpo is None:
-        return "not measured"
-    return "not known" if rpo.seconds is None else spoken(rpo.seconds)
-
-
-def utc_ns(moment: str) -> int:
-    """Nanoseconds since the Unix epoch of an RFC 3339 moment."""
-    return (datetime.fromisoformat(moment) - EPOCH) // MICROSECOND * 1000
-
-
-def brief(length_s: float) -> str:
-    """A length for a plot: hundredths of a second below a minute."""
-    return f"{length_s:.2f} s" if length_s < 60 else spoken(length_s)
-
-
-def percent(share: float | None) -> str:
-    """A share as a percentage to three decimals; one that is not whole is never shown as 0 or 100."""
-    if share is None:
-        return "–"
-    text = f"{share * 100:.3f}"
-    if text == "100.000" and share < 1:
-        return "> 99.999"
-    return "< 0.001" if text == "0.000" and share > 0 else text
-
-
-def fixed(figure: float | None, places: int = 3) -> str:
-    """A number with this many decimals; a dash when it is not known."""
-    return "–" if figure is None or not math.isfinite(figure) else f"{figure:,.{places}f}".replace("-", "−")
-
-
-def number(count: int | None) -> str:
-    """A count with thousands separated."""
-    return "–" if count is None else f"{count:,}"
-
-
-def below(figure: float) -> str:
-    """A lower bound to three decimals, rounded down, so that rounding never narrows an interval."""
-    return f"{Decimal(repr(figure)).quantize(Decimal('0.001'), ROUND_FLOOR):,}"
-
-
-def above(figure: float) -> str:
-    """An upper bound to three decimals, rounded up."""
-    return f"{Decimal(repr(figure)).quantize(Decimal('0.001'), ROUND_CEILING):,}"
-
-
-def plain(value: object) -> str:
-    """Any value of the record's open parts as a short text."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.6f}".rstrip("0").rstrip(".")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
