@@ -78,13 +78,13 @@ def run(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | 
 def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
     from gameday.experiment import load
-    from gameday.run.preflight import check_activities
+    from gameday.run.preflight import check_activities, start_validation
 
     problems = 0
     for file in files:
         try:
             experiment = load(file, _as_mapping(variables))
-            check_activities(experiment, variables)
+            check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
             click.echo(str(error), err=True)
             problems += len(str(error).splitlines())
@@ -213,13 +213,17 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
 def _play(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | None, plain: bool) -> None:
     """Load, check that everything answers, run, and end with the run's exit code."""
     from gameday.experiment import load
-    from gameday.run.live import view_of
-    from gameday.run.preflight import check_reachable
-    from gameday.run.runner import Options, run
+    from gameday.run.preflight import check_activities, check_reachable, start_validation
 
     experiment = load(file, _as_mapping(variables))
     for warning in experiment.warnings:
         click.echo(f"{warning} (a warning)", err=True)
+    # chaoslib needs a while to start, and so does what follows
+    validation = start_validation(experiment, variables)
+    from gameday.run.live import view_of
+    from gameday.run.runner import Options, run
+
+    check_activities(experiment, validation)
     check_reachable(experiment)
     outcome = run(experiment, Options(results, variables, rollbacks), view_of(plain))
     click.echo(outcome.pack.folder)

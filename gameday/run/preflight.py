@@ -13,18 +13,23 @@ from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
 from gameday.run import killswitch
 from gameday.run.children import Child
-from gameday.run.recovery import unfinished
 
 
-def check_activities(experiment: Experiment, variables: Sequence[str] = ()) -> None:
-    """Have chaoslib validate the experiment, in a process of its own. Raises InvalidInput."""
+def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
+    """Have chaoslib validate the experiment in a process of its own, while other things are made ready."""
     orders = {"experiment": experiment.document, "variables": list(variables), "only_validate": True}
-    engine = Child.engine(orders, Path(os.devnull), dict(os.environ))
-    engine.process.wait()
-    said = [message for message in engine.messages() if message["event"] == "validated"]
-    engine.kill()
+    return Child.engine(orders, Path(os.devnull), dict(os.environ))
+
+
+def check_activities(experiment: Experiment, validation: Child) -> None:
+    """Wait for what chaoslib has against the experiment. Raises InvalidInput with it."""
+    validation.process.wait()
+    said = [message for message in validation.messages() if message["event"] == "validated"]
+    validation.kill()
     if not said:
-        raise _problem(experiment, (), f"the engine did not start (exit code {engine.process.returncode})")
+        raise _problem(
+            experiment, (), f"the engine did not start (exit code {validation.process.returncode})"
+        )
     if trouble := said[0]["trouble"]:
         raise _problem(experiment, _place_of(trouble, experiment), f"Chaos Toolkit refuses it: {trouble}")
 
@@ -44,6 +49,8 @@ def check_unfinished(experiment: Experiment, results: Path) -> None:
     if why := killswitch.thrown(results):
         raise GamedayError(f"{why}; lift it with: gameday halt --lift")
     service = experiment.blocks.service
+    from gameday.run.recovery import unfinished
+
     for left in unfinished(results):
         about = left.pack.about()
         is_same = about["experiment"] == str(experiment.path) or (

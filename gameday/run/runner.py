@@ -33,7 +33,7 @@ from gameday.run.guardian import Guardian
 from gameday.run.halt import HaltRules
 from gameday.run.judge import judge
 from gameday.run.lock import Lock
-from gameday.run.preflight import check_activities, check_unfinished
+from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Timeline
@@ -81,8 +81,10 @@ class Outcome:
 
 
 def run(experiment: Experiment, options: Options, view: View) -> Outcome:
-    """Play an experiment. Raises GamedayError, with nothing touched, when it cannot begin."""
-    check_activities(experiment, options.variables)
+    """Play an experiment whose activities have been validated.
+
+    Raises GamedayError, with nothing touched, when it cannot begin.
+    """
     check_unfinished(experiment, options.results)
     folder = pack.create(options.results, experiment.title)
     lock = Lock(folder.folder)
