@@ -193,17 +193,17 @@ class Run:
 
     def is_back(self) -> bool:
         """Whether every outage since the fault is over and stayed so, and none is still to be expected."""
-        outages = self.outages_since(self.inject_ns)
+        outages = self.outages_so_far()
         if any(outage is None for outage in outages):
             return False
         quiet_ns = clock.now_ns() - self.phases[phases.RECOVERY]
         return bool(outages) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
 
-    def outages_since(self, start_ns: int | None) -> list[int | None]:
-        """When each outage that began since then was over; None for one that lasts, or is not yet sure."""
+    def outages_so_far(self) -> list[int | None]:
+        """When each outage since the fault was over; None for one that lasts, or is not yet sure."""
         inject_ns = self.inject_ns or self.phases[phases.BASELINE]
         before = (self.phases[phases.BASELINE], inject_ns)
-        return [outage.recovered_ns for outage in self.watch.outages(before, start_ns or inject_ns)]
+        return [outage.recovered_ns for outage in self.watch.outages(before, inject_ns)]
 
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""
@@ -256,12 +256,12 @@ class Run:
         }
 
     def after_check(self) -> None:
-        """Watch that service is as before, until the last brown-out of the undo is over for sure."""
+        """Watch that service is as before, until every outage so far is over for sure."""
         self.phase(phases.AFTER_CHECK)
         limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
         try:
             self.wait(self.plan.after_check)
-            while None in self.outages_since(self.phases[phases.UNDO]) and clock.now_ns() < limit_ns:
+            while None in self.outages_so_far() and clock.now_ns() < limit_ns:
                 self.wait(LOOK_FOR_RECOVERY_EVERY_S)
         except (Halt, Lost) as halt:
             self.halted(halt)
