@@ -54,6 +54,7 @@ def cli() -> None:
     Start here:
       gameday demo                       a real database failover on this machine
       gameday validate experiment.yaml   what is wrong with a file, and where
+      gameday plan experiment.yaml       what it would touch, and whether it may
       gameday run experiment.yaml        play it
     """
 
@@ -95,6 +96,45 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
     if problems:
         click.echo(f"{problems} problem{'s' if problems > 1 else ''}", err=True)
         sys.exit(2)
+
+
+@cli.command()
+@click.argument("file", type=FILE)
+@VARIABLES
+def plan(file: Path, variables: tuple[str, ...]) -> None:
+    """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
+
+    Targets are looked up and guardrails checked; nothing is changed. Ends with 2 when a guardrail forbids.
+    """
+    from gameday.experiment import load
+    from gameday.guardrails import preview
+    from gameday.guardrails.check import check
+    from gameday.run.preflight import check_activities, start_validation
+
+    experiment = load(file, _as_mapping(variables))
+    check_activities(experiment, start_validation(experiment, variables))
+    permit = check(experiment, always_look=True)
+    for line in preview.lines(experiment, permit):
+        click.echo(line)
+    if permit.problems:
+        sys.exit(2)
+
+
+@cli.command()
+@click.argument("file", type=FILE)
+@VARIABLES
+@click.option("--by", help="Who agrees. Default: git's user.email, else the login name.")
+def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
+    """Agree that the experiment in FILE may run as it is now, with these --var values.
+
+    The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
+    """
+    from gameday.experiment import load
+    from gameday.guardrails import approvals
+
+    experiment = load(file, _as_mapping(variables))
+    made = approvals.approve(experiment, by or approvals.whoever())
+    click.echo(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
 
 
 @cli.command()
@@ -220,12 +260,15 @@ def _play(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str 
         click.echo(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
     validation = start_validation(experiment, variables)
+    from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.runner import Options, run
 
     check_activities(experiment, validation)
+    permit = check(experiment)
+    permit.must_hold()
     check_reachable(experiment)
-    outcome = run(experiment, Options(results, variables, rollbacks), view_of(plain))
+    outcome = run(experiment, Options(results, variables, rollbacks, permit), view_of(plain))
     click.echo(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)

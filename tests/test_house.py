@@ -22,6 +22,7 @@ FLOORS = [
     {"units", "clock", "files", "errors", "samples", "writes", "processes", "phases", "__init__"},
     {"experiment"},
     {"observe", "measure", "faults", "lab"},
+    {"guardrails"},
     {"evidence"},
     {"run"},
     {"cli", "__main__"},

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
+from gameday.experiment.rules import Targets
 from gameday.experiment.spelling import did_you_mean, nearest
 
-ADDED_KEYS = ("role", "runbook", "undo")
+ADDED_KEYS = ("role", "runbook", "undo", "targets")
 CHAOS_TOOLKIT_KEYS = (
     "type name provider tolerance pauses background timeout "
     "configuration secrets controls ref dry contributions description"
@@ -63,6 +67,17 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
             else:
                 yield from _provider((*path, "undo"), undo)
         yield from _provider(path, activity)
+        yield from _targets(path, activity)
+
+
+def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
+    if "targets" not in activity:
+        return
+    try:
+        Targets.model_validate(activity["targets"])
+    except ValidationError as invalid:
+        for found in (complaint(error, (*path, "targets")) for error in invalid.errors()):
+            yield Trouble(found.path, found.message, found.on_key)
 
 
 def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from gameday.errors import InvalidInput, Problem
 from gameday.experiment import activities, positions
+from gameday.experiment.complaints import complaint
 from gameday.experiment.model import Blocks, Sli
 from gameday.experiment.positions import Positions
 from gameday.experiment.spelling import did_you_mean, nearest
@@ -196,26 +197,10 @@ class _Check:
         return blocks
 
     def _report(self, error: ErrorDetails) -> None:
-        path = tuple(error["loc"])
-        parent = ".".join(str(part) for part in path[:-1] if not isinstance(part, int)) or "experiment"
-        if any(leftover in str(error.get("input")) for leftover in ("${",)):
+        if "${" in str(error.get("input")):
             return  # the unknown variable is reported already
-        if error["type"] == "extra_forbidden":
-            key = str(path[-1])
-            self.at_key(path, f"unknown key '{key}' in {parent}" + did_you_mean(key, _keys_beside(path)))
-        elif error["type"] == "missing":
-            self.at_key(path[:-1], f"{parent} needs the key '{path[-1]}'")
-        elif error["type"] == "literal_error":
-            choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
-            word = str(error["input"])
-            self.at_value(
-                path, f"unknown {path[-1]} '{word}'" + did_you_mean(word, choices, _one_of(choices))
-            )
-        elif error["type"] == "value_error":
-            self.at_value(path, f"{'.'.join(map(str, path))}: {error['ctx']['error']}")
-        else:
-            message = error["msg"][0].lower() + error["msg"][1:]
-            self.at_value(path, f"{'.'.join(map(str, path))}: {message}, not {error['input']!r}")
+        found = complaint(error)
+        (self.at_key if found.on_key else self.at_value)(found.path, found.message)
 
     def locustfile(self, resolved: dict[str, Any]) -> None:
         """The locustfile is there and is Python."""
@@ -260,10 +245,6 @@ def with_a_probe(blocks: Blocks) -> Blocks:
     return blocks.model_copy(update={"slis": [*blocks.slis, added]})
 
 
-def _one_of(choices: list[str]) -> str:
-    return f"write one of {', '.join(choices)}"
-
-
 def _leftovers(value: Any) -> Iterator[tuple[positions.Path, str]]:
     for path, text in _strings(value, ()):
         for name in re.findall(r"\$\{(\w+)\}", text):
@@ -279,10 +260,3 @@ def _strings(value: Any, path: positions.Path) -> Iterator[tuple[positions.Path,
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _strings(item, (*path, index))
-
-
-def _keys_beside(path: positions.Path) -> list[str]:
-    """The keys that could stand where an unknown one does, from the model of its block."""
-    from gameday.experiment.schema import keys_at
-
-    return keys_at(path[:-1])

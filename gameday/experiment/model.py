@@ -6,10 +6,8 @@ Keys are written with hyphens (`spawn-rate`); durations are seconds once read, r
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,47 +16,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    WithJsonSchema,
     model_validator,
 )
 
-from gameday.units import Share, duration_s, rate_per_s, shown
+from gameday.experiment.blocks import Block, Duration, HttpUrl, Rate, text_schema
+from gameday.experiment.rules import Guardrails
+from gameday.units import Share, duration_s, shown
 
 FAULT, FAILOVER, FAILBACK = "fault", "failover", "failback"
 ROLES = (FAULT, FAILOVER, FAILBACK)
 GOOD_LATENCY = re.compile(r"latency\s*(<=|<)\s*(\S+)")
-
-
-def _text_schema(pattern: str, *examples: str) -> WithJsonSchema:
-    # `${name}` stands for a value from the configuration, so an editor must accept it too
-    return WithJsonSchema(
-        {"type": "string", "pattern": rf"^(?:{pattern}|.*\$\{{.+\}}.*)$", "examples": list(examples)}
-    )
-
-
-Duration = Annotated[
-    float,
-    BeforeValidator(duration_s),
-    PlainSerializer(lambda seconds: f"{Decimal(repr(seconds)):f}s"),
-    _text_schema(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", "250ms", "30s", "1h30m"),
-]
-Rate = Annotated[
-    float,
-    BeforeValidator(rate_per_s),
-    PlainSerializer(lambda per_s: f"{Decimal(repr(per_s)):f}/s"),
-    _text_schema(r"\d+(?:\.\d+)?/[smh]", "50/s"),
-]
-
-
-class Block(BaseModel):
-    """A block of the file: unknown keys are errors, keys are hyphenated."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        alias_generator=lambda name: name.replace("_", "-"),
-        arbitrary_types_allowed=True,
-    )
 
 
 def _objective(value: object) -> Share:
@@ -74,7 +41,7 @@ Objective = Annotated[
     Share,
     BeforeValidator(lambda value: value if isinstance(value, Share) else _objective(value)),
     PlainSerializer(str),
-    _text_schema(r"\d+(?:\.\d+)?%", "99.9%"),
+    text_schema(r"\d+(?:\.\d+)?%", "99.9%"),
 ]
 
 
@@ -85,19 +52,7 @@ def _good(value: object) -> float:
     return duration_s(match[2])
 
 
-Good = Annotated[float, BeforeValidator(_good), _text_schema(r"latency\s*<=?\s*\S+", "latency < 300ms")]
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(
-            f"{shown(value)} is not a web address; write for example https://orders.example/health"
-        )
-    return value
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Good = Annotated[float, BeforeValidator(_good), text_schema(r"latency\s*<=?\s*\S+", "latency < 300ms")]
 
 
 def _host_and_port(value: str) -> str:
@@ -314,6 +269,13 @@ class Blocks(BaseModel):
     max_duration: Duration | None = Field(
         None, alias="max-duration", description="The longest that a run may last; then it halts."
     )
+    environment: str | None = Field(
+        None, min_length=1, description="Where it runs, such as staging; production when left out."
+    )
+    author: list[str] = Field(
+        default_factory=list, description="Who wrote the experiment; the author's approval does not count."
+    )
+    guardrails: Guardrails | None = Field(None, description="What must hold before anything is touched.")
 
 
 def slug(text: str) -> str:

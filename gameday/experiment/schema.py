@@ -6,6 +6,7 @@ from typing import Any
 
 from gameday.experiment.model import ROLES, Blocks
 from gameday.experiment.positions import Path
+from gameday.experiment.rules import Targets
 
 
 def schema() -> dict[str, Any]:
@@ -13,6 +14,8 @@ def schema() -> dict[str, Any]:
     blocks = Blocks.model_json_schema(by_alias=True)
     definitions = blocks.pop("$defs")
     definitions["Activity"] = _activity()
+    targets = Targets.model_json_schema(by_alias=True)
+    definitions |= {**targets.pop("$defs"), "Targets": targets}
     activities = {"type": "array", "items": {"$ref": "#/$defs/Activity"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -46,6 +49,10 @@ def _activity() -> dict[str, Any]:
             "provider": {"type": "object"},
             "role": {"enum": list(ROLES), "description": "What the step is for in the drill."},
             "runbook": {"type": "string", "description": "The runbook section that the step exercises."},
+            "targets": {
+                "$ref": "#/$defs/Targets",
+                "description": "What a third-party action touches, for guardrails and plan.",
+            },
             "undo": {
                 "$ref": "#/$defs/Activity",
                 "description": "How to put back what a third-party action breaks.",

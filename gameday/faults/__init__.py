@@ -11,6 +11,6 @@ A fault is a generator that yields its `Undo` before it acts and returns whether
 `@fault` turns it into an ordinary Chaos Toolkit action, which also works under `chaos run`.
 """
 
-from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
+from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
 
-__all__ = ["NOTHING", "Landed", "Undo", "fault", "landed"]
+__all__ = ["Landed", "Undo", "fault", "landed", "nothing"]

@@ -49,7 +49,13 @@ def offset(
         is_named = any(option is not None for option in (pid, pidfile, name))
         target = find(here, pid, pidfile, name).pid if is_named else None
         yield Undo(
-            set_back, verify=is_set_back, control_file=control_file, before=before, ours=wanted, host=host
+            set_back,
+            verify=is_set_back,
+            target=f"the clock of {control_file}",
+            control_file=control_file,
+            before=before,
+            ours=wanted,
+            host=host,
         )
         here.write(control_file, f"{wanted}\n")
         says_so = said(here, control_file) == wanted

@@ -49,7 +49,7 @@ def fill(
         if size < MIB:
             raise FaultError(f"{path} has {space.left // MIB} MiB free and is to keep {leave // MIB}")
         filler = f"{path.rstrip('/')}/.gameday-fill-{token()}"
-        yield Undo(empty, verify=is_emptied, filler=filler, host=host)
+        yield Undo(empty, verify=is_emptied, target=f"the disk of {path}", filler=filler, host=host)
         try:
             allocate(here, filler, size)
         except FaultError:

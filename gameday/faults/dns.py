@@ -31,7 +31,8 @@ def override(
     with at(host) as here:
         refuse_second(content(here, hosts_file), name, hosts_file)
         tag = f"# gameday {token()}"
-        yield Undo(forget, verify=is_forgotten, hosts_file=hosts_file, tag=tag, host=host)
+        target = f"the name {name} in {hosts_file}"
+        yield Undo(forget, verify=is_forgotten, target=target, hosts_file=hosts_file, tag=tag, host=host)
         here.write(hosts_file, f"{line}\t{tag}\n{content(here, hosts_file)}")
         says_so = tag in content(here, hosts_file)
         if says_so and hosts_file == SYSTEM:

@@ -64,7 +64,10 @@ def partition(
         firewall = firewall_of(here)
         is_laid(here, inside, firewall, name)  # whoever may not list rules could not undo: fail before acting
         connected = connects(here, cut, namespace)
-        yield Undo(heal, verify=is_healed, name=name, firewall=firewall, namespace=namespace, host=host)
+        where = {"namespace": namespace, "host": host}
+        yield Undo(
+            heal, verify=is_healed, target=network_of(namespace), name=name, firewall=firewall, **where
+        )
         expected = lay(here, inside, firewall, name, cut)
         still_connects = connected and connects(here, cut, namespace)
         dropped = dropped_packets(here, inside, name, firewall)
@@ -142,7 +145,13 @@ def impair(
         inside = entrance(here, namespace)
         refuse_unlike_default(here, inside, interface)
         yield Undo(
-            smooth, verify=is_smooth, interface=interface, handle=handle, namespace=namespace, host=host
+            smooth,
+            verify=is_smooth,
+            target=f"{interface} of {network_of(namespace)}",
+            interface=interface,
+            handle=handle,
+            namespace=namespace,
+            host=host,
         )
         try:
             for command in shaping(interface, handle, netem, networks):
@@ -211,6 +220,11 @@ def ports_of(ports: Sequence[int] | None) -> list[int]:
     if any(not 1 <= port <= 65_535 for port in found):
         raise FaultError(f"ports are 1 to 65535, not {ports!r}")
     return found
+
+
+def network_of(namespace: str | None) -> str:
+    """Which network is meant, for people."""
+    return f"the network of namespace {namespace}" if namespace else "the network of the host"
 
 
 def entrance(here: Host, namespace: str | None) -> list[str]:

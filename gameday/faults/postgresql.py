@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from gameday.errors import FaultError
-from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
+from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
 
 __all__ = ["cut_replication", "fence", "promote"]
 
@@ -40,7 +40,7 @@ def promote(dsn: str, timeout_s: float = 30) -> Generator[Undo, None, Landed]:
     Landed: the server says that it is no longer in recovery.
     """
     with connected(dsn) as server:
-        yield NOTHING
+        yield nothing(server_named(dsn))
         if not in_recovery(server):
             return landed(True, "the server was a primary already")
         # not waiting inside pg_promote: it looks at the state only ten times a second
@@ -59,7 +59,7 @@ def fence(data: str, dsn: str | None = None) -> Generator[Undo, None, Landed]:
     """
     folder = data_directory(data)
     refuse_password(dsn)
-    yield Undo(unfence, verify=is_unfenced, data=str(folder), dsn=dsn)
+    yield Undo(unfence, verify=is_unfenced, target=f"PostgreSQL in {folder}", data=str(folder), dsn=dsn)
     # first the signal file: a supervisor may restart the server as soon as it stops
     standby_signal = folder / "standby.signal"
     if not standby_signal.exists():
@@ -110,9 +110,10 @@ def cut_replication(dsn: str) -> Generator[Undo, None, Landed]:
         if not in_recovery(server):
             raise FaultError("the server is a primary; only a standby has replication to cut")
         if is_cut_by_us(server):  # what it was before is in the undo of the first cut
-            yield NOTHING
+            yield nothing(server_named(dsn))
         else:
-            yield Undo(restore_replication, verify=is_restored, dsn=dsn, slot=altered_slot_name(server))
+            slot = altered_slot_name(server)
+            yield Undo(restore_replication, verify=is_restored, target=server_named(dsn), dsn=dsn, slot=slot)
             set_slot_name(server, NO_SUCH_SLOT)
         is_cut = wait_until(lambda: not is_receiving(server), CUT_WITHIN_S)
     return landed(is_cut, f"{'no' if is_cut else 'a'} WAL receiver runs")
@@ -221,6 +222,13 @@ def refuse_password(dsn: str | None) -> None:
             "the undo of this action is kept on disk: "
             "keep the password out of the dsn, for example in PGPASSFILE or a service file"
         )
+
+
+def server_named(dsn: str) -> str:
+    """Which server a DSN means, for people; nothing secret."""
+    options = conninfo_to_dict(dsn)
+    place = options.get("service") or f"{options.get('host') or 'localhost'}:{options.get('port') or 5432}"
+    return f"PostgreSQL at {place}"
 
 
 def passwords_in(dsn: str) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gameday.errors import FaultError
 from gameday.faults.host import Host, Local, Stat, at
-from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
+from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
 
 __all__ = ["kill", "pause", "resume"]
 
@@ -31,6 +31,9 @@ class Target:
     here: Host
     pid: int
     stat: Stat
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.stat.name})"
 
     def now(self) -> Stat | None:
         """What the kernel says about this very process; None when it is gone."""
@@ -77,11 +80,12 @@ def kill(
     with at(host) as here:
         target = find(here, pid, pidfile, name)
         if restart is None:
-            yield NOTHING
+            yield nothing(str(target))
         else:
             command = refuse_unlike_a_command(restart, pid)
             named = {"name": name or target.stat.name, "pidfile": pidfile}
-            yield Undo(revive, verify=is_running, restart=command, **named, host=host)
+            undo = Undo(revive, verify=is_running, restart=command, **named, host=host, target=str(target))
+            yield undo
         target.send(number)
         is_gone = here.wait_until(lambda: not target.is_alive, GONE_WITHIN_S)
     return landed(is_gone, f"process {target.pid} is {'gone' if is_gone else 'still there'}")
@@ -98,7 +102,8 @@ def pause(
     """
     with at(host) as here:
         target = find(here, pid, pidfile, name)
-        yield Undo(thaw, verify=is_thawed, pid=target.pid, started=target.stat.started, host=host)
+        started = target.stat.started
+        yield Undo(thaw, verify=is_thawed, pid=target.pid, started=started, host=host, target=str(target))
         target.send(signal.SIGSTOP)
         is_stopped = here.wait_until(lambda: target.is_stopped, STATUS_WITHIN_S)
     return landed(is_stopped, f"process {target.pid} is {'' if is_stopped else 'not '}stopped")
@@ -115,7 +120,7 @@ def resume(
     """
     with at(host) as here:
         target = find(here, pid, pidfile, name)
-        yield NOTHING
+        yield nothing(str(target))
         target.send(signal.SIGCONT)
         goes_on = here.wait_until(lambda: target.is_alive and not target.is_stopped, STATUS_WITHIN_S)
     return landed(goes_on, f"process {target.pid} {'runs' if goes_on else 'does not run'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
@@ -22,13 +23,21 @@ class Undo:
     """How to put back what a fault is about to break: a module-level function and plain arguments.
 
     `verify` is a module-level function that takes the same arguments and returns True once the state
-    is as it was. Both must be idempotent: an undo may be played twice.
+    is as it was. Both must be idempotent: an undo may be played twice. `target` names what is about to be
+    broken, for `gameday plan`.
     """
 
     def __init__(
-        self, func: Callable[..., Any], /, *, verify: Callable[..., bool] | None = None, **arguments: Any
+        self,
+        func: Callable[..., Any],
+        /,
+        *,
+        target: str = "",
+        verify: Callable[..., bool] | None = None,
+        **arguments: Any,
     ) -> None:
         self.func = func
+        self.target = target
         self.verify = verify
         self.arguments = arguments
 
@@ -46,8 +55,9 @@ def nothing_to_undo() -> None:
     """The undo of an action that leaves nothing behind to put back."""
 
 
-# yielded by an action that leaves nothing behind; it owes nothing and stands in no log
-NOTHING = Undo(nothing_to_undo)
+def nothing(target: str = "") -> Undo:
+    """Yielded by an action that leaves nothing behind: it owes nothing and stands in no log."""
+    return Undo(nothing_to_undo, target=target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +73,15 @@ def landed(has_landed: bool, proof: str) -> Landed:
     return Landed(has_landed, proof)
 
 
-def fault(body: Callable[P, Generator[Undo, None, Landed]]) -> Callable[P, dict[str, Any]]:
+Body = Callable[P, Generator[Undo, None, Landed]]
+
+
+def fault(body: Body[P]) -> Callable[P, dict[str, Any]]:
     """Turn a generator that yields its undo, acts and returns `landed(…)` into a Chaos Toolkit action.
 
     The undo is on disk before the body goes on past its `yield`. A body that raises after the yield
-    still owes its undo. The action's output is `{"fault", "landed", "proof"}`.
+    still owes its undo. Before its first yield a body only looks: `preview` goes as far as that. The
+    action's output is `{"fault", "landed", "proof"}`.
     """
 
     @functools.wraps(body)
@@ -89,11 +103,32 @@ def fault(body: Callable[P, Generator[Undo, None, Landed]]) -> Callable[P, dict[
 
     # functools.wraps copies the generator's annotation; the action returns a dictionary
     action.__annotations__ = {**body.__annotations__, "return": dict[str, Any]}
+    action.is_fault = True  # type: ignore[attr-defined]
     return action
 
 
+def is_fault(function: Any) -> bool:
+    """Whether a function was made by `@fault`."""
+    return bool(getattr(function, "is_fault", False))
+
+
+def preview(action: Callable[..., Any], arguments: dict[str, Any]) -> Undo:
+    """What a fault would owe if it were called now. Nothing is touched: its body stops at its first yield.
+
+    Raises FaultError when the fault could not act.
+    """
+    steps = inspect.unwrap(action)(**arguments)
+    try:
+        found = next(steps, None)
+    finally:
+        steps.close()
+    if not isinstance(found, Undo):
+        raise FaultError(f"fault '{action.__name__}' yields no undo")
+    return found
+
+
 def _record(log: UndoLog | None, fault_name: str, undo: Undo) -> list[str]:
-    if undo is NOTHING:
+    if undo.func is nothing_to_undo:
         return []
     if log is None:
         logger.warning("Outside `gameday run` nothing remembers how to undo '%s'", fault_name)

@@ -88,7 +88,7 @@ def press(
     with at(host) as here:
         if not here.has("stress-ng", "--version"):
             raise FaultError(f"stress-ng is not installed on {here.name}: apt install stress-ng")
-        yield Undo(relieve, verify=is_relieved, scratch=scratch, host=host)
+        yield Undo(relieve, verify=is_relieved, target="the whole host", scratch=scratch, host=host)
         here.do(["mkdir", "-m", "700", "--", scratch])
         here.start(["stress-ng", *options, *limits])
         wanted = workers or processors(here)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gameday.errors import FaultError, GamedayError
 from gameday.faults.postgresql import answer, connected, in_recovery, wait_until
-from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
+from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
 from gameday.files import write_atomically
 from gameday.lab.failover import HEALTHY_WITHIN_S, Cluster, is_healthy
 from gameday.lab.postgresql import Node
@@ -30,7 +30,7 @@ def repoint(routing_file: str, dsn: str, health_url: str | None = None) -> Gener
     with connected(dsn) as server:
         if in_recovery(server):
             raise FaultError("the server is still a standby; promote it before the service moves there")
-    yield NOTHING
+    yield nothing(f"the routing in {routing_file}")
     routing = Path(routing_file)
     write_atomically(routing, dsn + "\n")
     if routing.read_text().strip() != dsn:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
-from gameday.experiment.model import Block
+from gameday.experiment.blocks import Block
 from gameday.faults.undolog import LOG_VARIABLE
 from gameday.files import append_line, read_lines
 from gameday.observe import load as locust

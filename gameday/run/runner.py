@@ -25,6 +25,7 @@ from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday, with_role
 from gameday.experiment.model import FAULT
 from gameday.faults.undolog import UndoLog
+from gameday.guardrails.check import Permit
 from gameday.measure.plan import plan_of
 from gameday.measure.verdict import baseline_trouble
 from gameday.observe.load import running_users, worker_command
@@ -47,6 +48,7 @@ READ_BACK_WITHIN_S = 300.0
 ROLLBACKS_WITHIN_S = 3600.0
 EXIT_CODES = {"passed": 0, "failed": 1, "halted": 3, "aborted": 3, "inconclusive": 4}
 UNDO_OWED = 5
+NO_RULES = Permit(())
 
 
 class Halt(Exception):
@@ -59,11 +61,15 @@ class Unsteady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`."""
+    """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
+
+    permit: what the guardrails said.
+    """
 
     results: Path
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
+    permit: Permit = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ class Run:
         keep.describe(self.pack, self.experiment, self.plan)
         self.timeline.tie_clocks()
         self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
+        self.permitted()
         try:
             self.begin()
             self.baseline()
@@ -146,6 +153,14 @@ class Run:
             self.crew.dismiss()
             self.undoer.dismiss()
             self.timeline.tie_clocks()
+
+    def permitted(self) -> None:
+        """Record what allowed the run."""
+        permit = self.options.permit
+        if permit.checked:
+            rules = [f"{checked.rule}: {checked.said} ({checked.source})" for checked in permit.checked]
+            approvals = [{"by": approval.by, "at": approval.at} for approval in permit.approvals]
+            self.timeline.add("permitted", guardrails=rules, approvals=approvals)
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""

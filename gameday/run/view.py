@@ -94,6 +94,7 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "undoing": _undo,
     "undone": _undo,
     "undo-failed": _undo,
+    "permitted": lambda entry: f"guardrails hold: {len(entry['guardrails'])}",
     "halted": _reason,
     "aborted": _reason,
     "unsteady": _reason,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.errors import FaultError
-from gameday.faults.protocol import NOTHING, Landed, Undo, fault, landed
+from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
 from gameday.faults.undolog import UndoLog
 
 AFTERWARDS = ("landed", "undoing", "undo-failed", "undone", "verified")
@@ -107,7 +107,7 @@ def test_several_undos_of_one_fault_are_played_last_in_first_out(undo_log: UndoL
 def test_a_fault_that_does_not_say_whether_it_landed_is_an_error(undo_log: UndoLog) -> None:
     @fault
     def mumble() -> Generator[Undo, None, Landed]:
-        yield NOTHING
+        yield nothing()
         return None  # type: ignore[return-value]
 
     with pytest.raises(FaultError, match="'mumble' ended without saying whether it landed"):

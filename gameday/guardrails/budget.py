@@ -1,0 +1,49 @@
+"""The error budget that is left, from a Prometheus. No answer is no permission."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+from gameday.errors import GamedayError
+from gameday.experiment.rules import ErrorBudget
+
+LIMIT_S = 10.0
+
+
+def left(rule: ErrorBudget) -> float:
+    """The share of the error budget that is left, 1 is all of it.
+
+    Raises GamedayError when there is no answer, or it is not one number.
+    """
+    try:
+        answer = asyncio.run(_ask(rule))
+    except TimeoutError:
+        raise GamedayError(f"{rule.prometheus} did not answer within {LIMIT_S:g} s") from None
+    except Exception as error:  # noqa: BLE001 - whatever it was, the budget is not known
+        raise GamedayError(f"{rule.prometheus} gave no answer: {error or type(error).__name__}") from None
+    if answer.get("status") != "success":
+        raise GamedayError(f"{rule.prometheus} refuses the query: {answer.get('error', 'no reason given')}")
+    return number(answer["data"])
+
+
+async def _ask(rule: ErrorBudget) -> dict[str, Any]:
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=LIMIT_S)
+    async with aiohttp.ClientSession(timeout=timeout, headers=rule.headers) as session:
+        address = f"{rule.prometheus.rstrip('/')}/api/v1/query"
+        async with session.post(address, data={"query": rule.query}) as response:
+            return dict(await response.json())
+
+
+def number(data: dict[str, Any]) -> float:
+    """The one number of a query's result. Raises GamedayError when it is none, several, or not a number."""
+    kind, result = data.get("resultType"), data.get("result") or []
+    if kind == "vector" and len(result) != 1:
+        raise GamedayError(f"the query gives {len(result)} series, not one")
+    value = result[0]["value"][1] if kind == "vector" else result[1] if kind == "scalar" else "nan"
+    if not math.isfinite(float(value)):
+        raise GamedayError(f"the query gives {value}, not a number")
+    return float(value)

@@ -1,0 +1,123 @@
+"""The rules that apply to an experiment: its own, and those of every gameday.toml above it.
+
+An organisation's gameday.toml may lie in the experiment's folder, in any folder above that, where gameday
+is started or above, and in /etc/gameday. All that are found apply, so that each can only make it stricter.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gameday.errors import InvalidInput, Problem
+from gameday.experiment import Experiment
+from gameday.experiment.complaints import complaint
+from gameday.experiment.positions import Path as Place
+from gameday.experiment.positions import Positions
+from gameday.experiment.rules import Guardrails
+from gameday.experiment.spelling import did_you_mean
+
+NAME = "gameday.toml"
+OF_THE_HOST = Path("/etc/gameday")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Guardrails from one file, and where each rule stands in it."""
+
+    path: Path
+    rules: Guardrails
+    places: Positions
+
+    def problem(self, rule: Place, message: str) -> Problem:
+        """Something that this rule forbids."""
+        name = ".".join(str(part) for part in rule if not isinstance(part, int))
+        return Problem(str(self.path), *self.places.of_key(rule), f"{name}: {message}")
+
+
+def rule_sets(experiment: Experiment) -> list[RuleSet]:
+    """All rules for the experiment. Raises InvalidInput when a gameday.toml is wrong."""
+    found = [read(path) for path in organisation_files(experiment.path)]
+    if experiment.blocks.guardrails is not None:
+        found.append(RuleSet(experiment.path, experiment.blocks.guardrails, experiment.places))
+    return found
+
+
+def organisation_files(experiment: Path) -> list[Path]:
+    """Every gameday.toml that applies, nearest first."""
+    here, there = Path.cwd(), experiment.resolve().parent
+    folders = dict.fromkeys([there, *there.parents, here, *here.parents, OF_THE_HOST])
+    return [folder / NAME for folder in folders if (folder / NAME).is_file()]
+
+
+def read(path: Path) -> RuleSet:
+    """The rules of a gameday.toml. Raises InvalidInput with every problem in it."""
+    shown = Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput([Problem(str(shown), 0, 0, f"cannot be read: {error}")]) from None
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"line (\d+), column (\d+)", str(error))
+        line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+        what = str(error).partition(" (at ")[0]
+        raise InvalidInput([Problem(str(shown), line, column, f"cannot be read: {what}")]) from None
+    places = positions(text)
+    problems = [
+        Problem(
+            str(shown), *places.of_key((key,)), f"unknown table '{key}'{did_you_mean(key, ['guardrails'])}"
+        )
+        for key in data
+        if key != "guardrails"
+    ]
+    try:
+        rules = Guardrails.model_validate(_filled_in(data.get("guardrails", {})))
+    except ValidationError as invalid:
+        for found in (complaint(error, ("guardrails",)) for error in invalid.errors()):
+            problems.append(Problem(str(shown), *places.of_key(found.path), found.message))
+    except KeyError as missing:
+        problems.append(Problem(str(shown), 0, 0, f"the environment has no {missing}; set it"))
+    if problems:
+        raise InvalidInput(problems)
+    return RuleSet(shown, rules, places)
+
+
+def _filled_in(value: Any) -> Any:
+    """`${NAME}` from the environment, so that no token has to stand in the file."""
+    if isinstance(value, str):
+        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], value)
+    if isinstance(value, dict):
+        return {key: _filled_in(item) for key, item in value.items()}
+    return [_filled_in(item) for item in value] if isinstance(value, list) else value
+
+
+def positions(text: str) -> Positions:
+    """Where each table and key of a TOML text stands; what is inside a value stands where its key does."""
+    found = Positions()
+    table: Place = ()
+    counts: dict[Place, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if heading := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
+            table = tuple(part.strip().strip("\"'") for part in heading[2].split("."))
+            if heading[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            found.keys.setdefault(table, (number, 1 + len(line) - len(line.lstrip())))
+        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            parts = tuple(part.strip("\"'") for part in key[1].split("."))
+            for path in _beginnings((*table, *parts)):
+                found.keys.setdefault(path, (number, 1 + len(line) - len(line.lstrip())))
+    return found
+
+
+def _beginnings(path: Place) -> Iterator[Place]:
+    for length in range(1, len(path) + 1):
+        yield path[:length]
