@@ -13,6 +13,14 @@ from gameday.errors import GamedayError
 from gameday.faults.postgresql import connected
 from gameday.faults.undolog import LOG_VARIABLE, UndoLog
 from gameday.lab.postgresql import Node, binaries, free_ports
+from tests.aws import serving
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[str]:
+    """The address of an AWS that boto3 can talk to."""
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

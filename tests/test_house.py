@@ -19,7 +19,20 @@ from gameday.experiment.schema import schema
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"units", "clock", "files", "errors", "samples", "writes", "processes", "phases", "__init__"},
+    {
+        "units",
+        "clock",
+        "files",
+        "chain",
+        "git",
+        "redact",
+        "errors",
+        "samples",
+        "writes",
+        "processes",
+        "phases",
+        "__init__",
+    },
     {"experiment"},
     {"observe", "measure", "faults", "lab"},
     {"guardrails"},

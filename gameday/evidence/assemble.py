@@ -44,6 +44,9 @@ def assemble(pack: Pack) -> record.Record:
         ended=at(history.ended.monotonic_ns),
         experiment=record.ExperimentPart(**about["experiment"]),
         service=record.ServicePart(**plan.service) if plan.service else None,
+        test=record.TestPart(**about.get("test", {})),
+        guardrails=list(history.guardrails),
+        approvals=[record.ApprovalPart(**approval) for approval in history.approvals],
         verdict=verdict.word,
         reasons=list(verdict.reasons),
         rto=_rto(plan, history, figures),
@@ -64,6 +67,7 @@ def assemble(pack: Pack) -> record.Record:
             record.UndoPart(fault=u.fault, step=u.step, state=u.state, verified=u.verified, detail=u.detail)
             for u in undos
         ],
+        deviations=list(history.deviations),
         load=_load(plan, history, samples),
         recorders=[
             record.RecorderPart(
@@ -259,6 +263,8 @@ def _load(plan: Plan, history: History, samples: dict[str, Samples]) -> record.L
         failures=int(np.count_nonzero(~load.ok)),
         requests_per_second=len(load) / seconds if seconds else None,
         processes=plan.processes,
+        spawn_rate=plan.spawn_rate,
+        warm_up=plan.warm_up,
         clock_uncertainty=load.uncertainty_ns / NS_PER_S,
     )
 

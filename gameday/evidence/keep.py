@@ -14,7 +14,9 @@ import gameday
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
+from gameday.experiment.drtest import DrTest
 from gameday.files import write_atomically
+from gameday.git import git
 from gameday.measure.loss import read
 from gameday.measure.plan import Plan
 
@@ -32,8 +34,17 @@ NAMED_PACKAGES = (
 def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
     """Put the file that is run into the pack, byte for byte, and what it is measured against."""
     (pack.folder / f"experiment{experiment.path.suffix}").write_text(experiment.text, encoding="utf-8")
-    about = {"title": experiment.title, "path": _shown(experiment.path), "sha256": experiment.sha256}
-    plan_json = {**plan.as_json(), "experiment": about, "environment": environment()}
+    about = {
+        "title": experiment.title,
+        "path": _shown(experiment.path),
+        "sha256": experiment.sha256,
+        "version": experiment.document.get("version"),
+        **commit(experiment.path),
+    }
+    blocks = experiment.blocks
+    test = (blocks.dr_test or DrTest()).model_dump(mode="json", by_alias=False)
+    about_test = {**test, "environment": blocks.environment, "authors": blocks.author}
+    plan_json = {**plan.as_json(), "experiment": about, "environment": environment(), "test": about_test}
     write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
 
 
@@ -41,6 +52,15 @@ def _shown(path: Path) -> str:
     """A path as people would type it here."""
     here = Path.cwd()
     return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+def commit(path: Path) -> dict[str, Any]:
+    """The git commit that the file is of, and whether it was changed since; None outside of git."""
+    folder, name = path.resolve().parent, path.name
+    found = git(folder, "rev-parse", "HEAD")
+    if not found or not git(folder, "ls-files", "--", name):
+        return {"git_commit": None, "git_modified": None}
+    return {"git_commit": found[0], "git_modified": bool(git(folder, "status", "--porcelain", "--", name))}
 
 
 def environment() -> dict[str, Any]:

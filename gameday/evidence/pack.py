@@ -14,6 +14,10 @@ from gameday.errors import GamedayError
 from gameday.evidence.record import Record
 from gameday.files import read_lines
 
+# what is written with the seal or after it, and so is no part of what is sealed
+MANIFEST, SEAL, STAMP, AFTERWARDS = "manifest.json", "seal.json", "seal.tsr", "afterwards.jsonl"
+WITH_THE_SEAL = (MANIFEST, SEAL, STAMP, AFTERWARDS)
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
@@ -32,6 +36,8 @@ class Pack:
     | report.html | the report |
     | processes.jsonl | the processes of the run, by pid and start |
     | logs/ | what the processes printed |
+    | manifest.json, seal.json, seal.tsr | the seal: every file's digest, the signed statement, a time stamp |
+    | afterwards.jsonl | notes, actions and sign-offs, added after the seal |
     """
 
     folder: Path
@@ -121,7 +127,7 @@ class Pack:
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of every data file, by name, so that the record pins what it was made from."""
-        skipped = {self.record.name, self.report.name}
+        skipped = {self.record.name, self.report.name, *WITH_THE_SEAL}
         files = [path for path in sorted(self.folder.iterdir()) if path.is_file()]
         kept = [path for path in files if path.name not in skipped and not path.name.startswith(".")]
         return {path.name: digest(path) for path in kept}

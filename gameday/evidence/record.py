@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Verdict = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
 Moment = str
+SEALED_SINCE = 2  # packs of earlier versions of the record have no seal
 
 
 class Part(BaseModel):
@@ -20,11 +21,14 @@ class Part(BaseModel):
 
 
 class ExperimentPart(Part):
-    """The file that was run."""
+    """The file that was run, and the commit that it is of; `git_modified` when it was changed since."""
 
     title: str
     path: str
     sha256: str
+    version: str | None = None
+    git_commit: str | None = None
+    git_modified: bool | None = None
 
 
 class ServicePart(Part):
@@ -33,6 +37,45 @@ class ServicePart(Part):
     name: str
     tier: int | None = None
     owner: str | None = None
+
+
+class ParticipantPart(Part):
+    """Somebody who took part."""
+
+    name: str
+    role: str
+
+
+class DrPlanPart(Part):
+    """The recovery plan that was exercised."""
+
+    name: str
+    version: str | None = None
+    url: str | None = None
+
+
+class ApprovalPart(Part):
+    """Somebody's agreement to the file, before the run."""
+
+    by: str
+    at: Moment
+
+
+class TestPart(Part):
+    """What people say about the test: null and empty for what nobody said."""
+
+    id: str | None = None
+    type: str | None = None
+    environment: str | None = None
+    authors: list[str] = Field(default_factory=list)
+    plan: DrPlanPart | None = None
+    scope: list[str] = Field(default_factory=list)
+    exclusions: list[str] = Field(default_factory=list)
+    scenario: str | None = None
+    assumptions: list[str] = Field(default_factory=list)
+    success_criteria: list[str] = Field(default_factory=list)
+    participants: list[ParticipantPart] = Field(default_factory=list)
+    next_due: str | None = None
 
 
 class RtoPart(Part):
@@ -177,6 +220,8 @@ class LoadPart(Part):
     failures: int
     requests_per_second: float | None = None
     processes: int = 1
+    spawn_rate: float | None = None
+    warm_up: float | None = None
     clock_uncertainty: float = 0.0
 
 
@@ -192,12 +237,15 @@ class RecorderPart(Part):
 class Record(Part):
     """The result of a run."""
 
-    schema_: Literal["gameday/record/1"] = Field("gameday/record/1", alias="schema")
+    schema_: Literal["gameday/record/1", "gameday/record/2"] = Field("gameday/record/2", alias="schema")
     run_id: str
     started: Moment
     ended: Moment
     experiment: ExperimentPart
     service: ServicePart | None = None
+    test: TestPart = Field(default_factory=TestPart)
+    guardrails: list[str] = Field(default_factory=list, description="What allowed the run.")
+    approvals: list[ApprovalPart] = Field(default_factory=list)
     verdict: Verdict
     reasons: list[str]
     rto: RtoPart | None = None
@@ -208,6 +256,7 @@ class Record(Part):
     latency: list[LatencyPart]
     steps: list[StepPart]
     undo: list[UndoPart]
+    deviations: list[str] = Field(default_factory=list, description="What did not go as planned.")
     load: LoadPart | None = None
     recorders: list[RecorderPart]
     chaos_toolkit: dict[str, Any] = Field(description="Chaos Toolkit's own status and deviated flag.")
@@ -218,6 +267,12 @@ class Record(Part):
     def as_json(self) -> str:
         """The record as it stands in the pack."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def version_of(record: dict[str, Any]) -> int:
+    """The version of a record's format; 0 when it has none."""
+    number = str(record.get("schema", "")).rpartition("/")[2]
+    return int(number) if number.isdigit() else 0
 
 
 def schema() -> dict[str, Any]:

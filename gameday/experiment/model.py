@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from gameday.experiment.blocks import Block, Duration, HttpUrl, Rate, text_schema
+from gameday.experiment.drtest import DrTest
 from gameday.experiment.rules import Guardrails
 from gameday.units import Share, duration_s, shown
 
@@ -274,6 +275,9 @@ class Blocks(BaseModel):
     )
     author: list[str] = Field(
         default_factory=list, description="Who wrote the experiment; the author's approval does not count."
+    )
+    dr_test: DrTest | None = Field(
+        None, alias="dr-test", description="What the DR test record says besides the measurements."
     )
     guardrails: Guardrails | None = Field(None, description="What must hold before anything is touched.")
 

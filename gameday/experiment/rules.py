@@ -136,6 +136,13 @@ class Approvals(Block):
     )
 
 
+class EvidenceSettings(Block):
+    """How an organisation seals its evidence."""
+
+    key: str | None = Field(None, description="The key that signs: a path, or `awskms:KEY`.")
+    time_stamp: str | None = Field(None, description="The address of a time-stamp authority.")
+
+
 class Guardrails(Block):
     """What must hold before anything is touched. Every rule given must hold; a rule left out asks nothing."""
 

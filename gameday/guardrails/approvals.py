@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,7 @@ from typing import Any
 from gameday.experiment import Experiment
 from gameday.experiment.rules import Approvals
 from gameday.files import append_line, read_lines
-
-GIT_WITHIN_S = 10.0
+from gameday.git import git
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +98,12 @@ def authors(experiment: Experiment) -> set[str]:
 
 
 def _from_git(path: Path) -> Iterator[str]:
-    last = _git(path.parent, "log", "-1", "--format=%ae%n%an", "--", path.name)
+    last = git(path.parent, "log", "-1", "--format=%ae%n%an", "--", path.name)
     yield from last
-    if _git(path.parent, "status", "--porcelain", "--", path.name):
-        yield from (*_git(path.parent, "config", "user.email"), *_git(path.parent, "config", "user.name"))
+    if git(path.parent, "status", "--porcelain", "--", path.name):
+        yield from (*git(path.parent, "config", "user.email"), *git(path.parent, "config", "user.name"))
 
 
 def whoever() -> str:
     """Who is at the keyboard: git's e-mail address, else the login name."""
-    return next(iter(_git(Path.cwd(), "config", "user.email")), getpass.getuser())
-
-
-def _git(folder: Path, *words: str) -> list[str]:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words],
-            capture_output=True,
-            text=True,
-            timeout=GIT_WITHIN_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [line for line in done.stdout.splitlines() if line] if done.returncode == 0 else []
+    return next(iter(git(Path.cwd(), "config", "user.email")), getpass.getuser())

@@ -14,18 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gameday.errors import InvalidInput, Problem
 from gameday.experiment import Experiment
 from gameday.experiment.complaints import complaint
 from gameday.experiment.positions import Path as Place
 from gameday.experiment.positions import Positions
-from gameday.experiment.rules import Guardrails
+from gameday.experiment.rules import EvidenceSettings, Guardrails
 from gameday.experiment.spelling import did_you_mean
 
 NAME = "gameday.toml"
+NOTHING_SAID = EvidenceSettings()
 OF_THE_HOST = Path("/etc/gameday")
+
+
+class Organisation(BaseModel):
+    """All that a gameday.toml may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    guardrails: Guardrails = Guardrails()
+    evidence: EvidenceSettings = EvidenceSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,7 @@ class RuleSet:
     path: Path
     rules: Guardrails
     places: Positions
+    evidence: EvidenceSettings = NOTHING_SAID
 
     def problem(self, rule: Place, message: str) -> Problem:
         """Something that this rule forbids."""
@@ -44,15 +54,22 @@ class RuleSet:
 
 def rule_sets(experiment: Experiment) -> list[RuleSet]:
     """All rules for the experiment. Raises InvalidInput when a gameday.toml is wrong."""
-    found = [read(path) for path in organisation_files(experiment.path)]
+    found = [read(path) for path in organisation_files(experiment.path.resolve().parent)]
     if experiment.blocks.guardrails is not None:
         found.append(RuleSet(experiment.path, experiment.blocks.guardrails, experiment.places))
     return found
 
 
-def organisation_files(experiment: Path) -> list[Path]:
-    """Every gameday.toml that applies, nearest first."""
-    here, there = Path.cwd(), experiment.resolve().parent
+def evidence_settings(experiment: Path | None) -> EvidenceSettings:
+    """How evidence is sealed: as the nearest gameday.toml says that says something about it."""
+    there = experiment.resolve().parent if experiment else Path.cwd()
+    said = (read(path).evidence for path in organisation_files(there))
+    return next((settings for settings in said if settings != NOTHING_SAID), NOTHING_SAID)
+
+
+def organisation_files(there: Path) -> list[Path]:
+    """Every gameday.toml that applies to an experiment in a folder, nearest first."""
+    here = Path.cwd()
     folders = dict.fromkeys([there, *there.parents, here, *here.parents, OF_THE_HOST])
     return [folder / NAME for folder in folders if (folder / NAME).is_file()]
 
@@ -71,23 +88,24 @@ def read(path: Path) -> RuleSet:
         what = str(error).partition(" (at ")[0]
         raise InvalidInput([Problem(str(shown), line, column, f"cannot be read: {what}")]) from None
     places = positions(text)
+    tables = list(Organisation.model_fields)
     problems = [
-        Problem(
-            str(shown), *places.of_key((key,)), f"unknown table '{key}'{did_you_mean(key, ['guardrails'])}"
-        )
+        Problem(str(shown), *places.of_key((key,)), f"unknown table '{key}'{did_you_mean(key, tables)}")
         for key in data
-        if key != "guardrails"
+        if key not in tables
     ]
+    known = {key: value for key, value in data.items() if key in tables}
+    said = Organisation()
     try:
-        rules = Guardrails.model_validate(_filled_in(data.get("guardrails", {})))
+        said = Organisation.model_validate(_filled_in(known))
     except ValidationError as invalid:
-        for found in (complaint(error, ("guardrails",)) for error in invalid.errors()):
+        for found in map(complaint, invalid.errors()):
             problems.append(Problem(str(shown), *places.of_key(found.path), found.message))
     except KeyError as missing:
         problems.append(Problem(str(shown), 0, 0, f"the environment has no {missing}; set it"))
     if problems:
         raise InvalidInput(problems)
-    return RuleSet(shown, rules, places)
+    return RuleSet(shown, said.guardrails, places, said.evidence)
 
 
 def _filled_in(value: Any) -> Any:

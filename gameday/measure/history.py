@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gameday.clock import Tie
 from gameday.experiment.model import FAILBACK, FAILOVER, FAULT
 from gameday.phases import METHOD
+
+# events that no experiment plans, in words
+UNPLANNED = {
+    "halted": "halted: {reason}",
+    "aborted": "aborted: {reason}",
+    "unsteady": "the steady state did not hold: {reason}",
+    "deadline": "{reason}",
+    "handed-over": "handed over: {reason}",
+    "recorder-lost": "the recorder '{name}' was lost",
+    "guardian-lost": "the guardian was lost and replaced",
+    "engine-error": "the engine failed: {error}",
+    "undo-failed": "the undo of '{step}' failed: {detail}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,9 @@ class History:
     engine_error: str | None = None
     lost_recorders: tuple[str, ...] = ()
     moments: dict[str, int | None] = field(default_factory=dict)
+    guardrails: tuple[str, ...] = ()
+    approvals: tuple[dict[str, str], ...] = ()
+    deviations: tuple[str, ...] = ()
 
     @property
     def is_cut_short(self) -> bool:
@@ -72,6 +88,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
     steps: list[Step] = []
     facts: dict[str, Any] = {}
     lost: list[str] = []
+    unplanned: list[str] = []
     last_ns = 0
     for event in events:
         last_ns = max(last_ns, int(event["t_ns"]))
@@ -92,12 +109,35 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
                 facts.update(status=event["status"], deviated=bool(event["deviated"]))
             case "recorder-lost":
                 lost.append(str(event["name"]))
+            case "permitted":
+                facts.update(guardrails=tuple(event["guardrails"]), approvals=tuple(event["approvals"]))
+        if event["event"] in UNPLANNED:
+            unplanned.append(UNPLANNED[event["event"]].format(**event))
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
     phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=True)}
     return History(
-        ties[0], ended, phases, tuple(steps), lost_recorders=tuple(lost), moments=_moments(steps), **facts
+        ties[0],
+        ended,
+        phases,
+        tuple(steps),
+        lost_recorders=tuple(lost),
+        moments=_moments(steps),
+        deviations=(*unplanned, *_unlike_planned(steps)),
+        **facts,
     )
+
+
+def _unlike_planned(steps: list[Step]) -> Iterator[str]:
+    """Steps that did not go as the experiment says."""
+    for step in steps:
+        if step.ended_ns is None:
+            yield f"'{step.name}' did not end"
+        elif step.has_failed:
+            why = step.error or (f"exit code {step.exit_code}" if step.exit_code else step.status)
+            yield f"'{step.name}' failed: {why}"
+        elif step.landed is False:
+            yield f"'{step.name}' did not land: {step.proof}"
 
 
 def _step(event: dict[str, Any]) -> Step:

@@ -52,6 +52,8 @@ class Plan:
     baseline: float = 0.0
     after_check: float = 0.0
     users: int = 0
+    spawn_rate: float | None = None
+    warm_up: float | None = None
     processes: int = 1
     write_period: float | None = None
 
@@ -99,6 +101,8 @@ def plan_of(blocks: Blocks) -> Plan:
         baseline=goal.baseline if is_watched else 0.0,
         after_check=goal.after_check if is_watched else 0.0,
         users=blocks.load.users if blocks.load else 0,
+        spawn_rate=blocks.load.spawn_rate if blocks.load else None,
+        warm_up=blocks.load.warm_up if blocks.load else None,
         processes=blocks.load.processes if blocks.load else 1,
         write_period=1 / blocks.ledger.rate if blocks.ledger else None,
     )

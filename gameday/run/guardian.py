@@ -72,11 +72,14 @@ def main() -> None:
 def recover_now(orders: dict[str, Any]) -> None:
     """Put everything back and judge the run."""
     from gameday.evidence.pack import Pack
+    from gameday.evidence.seal import Sealing
     from gameday.run.recovery import recover
     from gameday.run.rollbacks import Rollbacks
 
     rollbacks = Rollbacks(orders["experiment"], tuple(orders["variables"]), orders["rollbacks"])
-    recover(Pack(Path(orders["pack"])), rollbacks, "the runner disappeared; the guardian put everything back")
+    sealing = Sealing(**orders["sealing"])
+    reason = "the runner disappeared; the guardian put everything back"
+    recover(Pack(Path(orders["pack"])), rollbacks, reason, sealing)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rich.text import Text
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
+from gameday.evidence.seal import Sealed
 from gameday.run.view import Now, Plain, View, said, verdict_lines
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -128,13 +129,14 @@ class LivePage(View):
         digits = Text(large(f"{seconds:.1f} s"), style=style)
         return Group(Align.center(digits), Align.center(Text(f"{state} · {goal}")))
 
-    def end(self, pack: Pack, record: Record) -> None:
+    def end(self, pack: Pack, record: Record, sealed: Sealed) -> None:
         """Leave the verdict on the terminal."""
         first, *rest = verdict_lines(record)[1:]
         self.console.print(Text(first, style=f"bold {COLOURS[record.verdict]}"))
         for line in rest:
             self.console.print(line, highlight=False)
-        self.console.print(f"report: {pack.report}", highlight=False, soft_wrap=True)
+        for line in (*sealed.troubles, str(sealed), f"report: {pack.report}"):
+            self.console.print(line, highlight=False, soft_wrap=True)
 
 
 def view_of(plain: bool) -> View:

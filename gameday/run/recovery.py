@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.evidence.pack import Pack, packs
+from gameday.evidence.seal import Sealing
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
 from gameday.phases import METHOD, UNDO
@@ -56,7 +57,11 @@ def unfinished(results: Path) -> Iterator[Unfinished]:
 
 
 def recover(
-    pack: Pack, rollbacks: Rollbacks | None, reason: str, tell: Listener = lambda entry: None
+    pack: Pack,
+    rollbacks: Rollbacks | None,
+    reason: str,
+    sealing: Sealing,
+    tell: Listener = lambda entry: None,
 ) -> list[Entry]:
     """Finish a run; returns the undos that are still owed. Raises StillRunning when somebody is at it."""
     lock = Lock(pack.folder)
@@ -74,13 +79,13 @@ def recover(
         # only now: measuring imports much, and the undo must not wait for it
         from gameday.run.judge import judge
 
-        judge(pack)
+        judge(pack, sealing)
     finally:
         lock.release()
     return owed
 
 
-def recover_from_disk(pack: Pack, variables: tuple[str, ...] = ()) -> list[Entry]:
+def recover_from_disk(pack: Pack, variables: tuple[str, ...], sealing: Sealing) -> list[Entry]:
     """Finish a run from what its folder holds, as after a reboot. Values of `--var` are not on disk."""
     from gameday.experiment.positions import parse
     from gameday.run.view import Plain
@@ -88,7 +93,8 @@ def recover_from_disk(pack: Pack, variables: tuple[str, ...] = ()) -> list[Entry
     path = next(iter(pack.folder.glob("experiment.*")), None)
     document = parse(path.name, path.read_text())[0] if path is not None else None
     rollbacks = Rollbacks(document, variables) if document else None
-    return recover(pack, rollbacks, "the run was cut off; gameday recover put everything back", Plain().event)
+    reason = "the run was cut off; gameday recover put everything back"
+    return recover(pack, rollbacks, reason, sealing, Plain().event)
 
 
 def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None) -> list[Entry]:

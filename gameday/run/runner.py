@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +21,7 @@ from gameday import clock, phases
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
+from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday, with_role
 from gameday.experiment.model import FAULT
@@ -49,6 +50,7 @@ ROLLBACKS_WITHIN_S = 3600.0
 EXIT_CODES = {"passed": 0, "failed": 1, "halted": 3, "aborted": 3, "inconclusive": 4}
 UNDO_OWED = 5
 NO_RULES = Permit(())
+HASHES_ALONE = Sealing()
 
 
 class Halt(Exception):
@@ -63,13 +65,14 @@ class Unsteady(Exception):
 class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
-    permit: what the guardrails said.
+    permit: what the guardrails said. sealing: how the evidence is sealed.
     """
 
     results: Path
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
     permit: Permit = NO_RULES
+    sealing: Sealing = HASHES_ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,10 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     game = Run(experiment, options, folder, view)
     with game.signals_heard(), view:
         game.play()
-    record = judge(folder)
+    record, sealed = judge(folder, options.sealing)
     game.guardian.release()
     lock.release()
-    view.end(folder, record)
+    view.end(folder, record, sealed)
     return Outcome(folder, record)
 
 
@@ -268,6 +271,7 @@ class Run:
             "experiment": rollbacks.document,
             "variables": list(rollbacks.variables),
             "rollbacks": rollbacks.strategy,
+            "sealing": asdict(self.options.sealing),
         }
 
     def after_check(self) -> None:

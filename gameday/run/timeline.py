@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gameday import clock
+from gameday.chain import Chain
 from gameday.faults.undolog import Entry
-from gameday.files import append_line, read_lines
+from gameday.files import read_lines
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -22,6 +23,7 @@ class Timeline:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.chain = Chain(path)
         self.tie = clock.Tie.take()
         self.now_ns = clock.now_ns
         self.listeners: list[Listener] = []
@@ -46,7 +48,7 @@ class Timeline:
         at_ns = self.now_ns() if t_ns is None else t_ns
         entry = {"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}
         try:
-            append_line(self.path, entry)
+            self.chain.append(entry)
         except OSError as error:
             self.trouble = f"{self.path.parent} cannot be written: {error.strerror}"
         for listener in self.listeners:

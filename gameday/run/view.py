@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record, RpoPart, RtoPart
+from gameday.evidence.seal import Sealed
 from gameday.measure.plan import Plan
 from gameday.run.watch import Watch
 from gameday.units import spoken
@@ -41,8 +42,8 @@ class View:
     def tick(self, now: Now) -> None:
         """Some time has passed."""
 
-    def end(self, pack: Pack, record: Record) -> None:
-        """The run is over and judged."""
+    def end(self, pack: Pack, record: Record, sealed: Sealed) -> None:
+        """The run is over, judged and sealed."""
 
 
 class Plain(View):
@@ -61,11 +62,12 @@ class Plain(View):
             seconds = (entry["t_ns"] - self.first_ns) / NS_PER_S
             print(f"{seconds:8.2f} s  {line}", file=self.out, flush=True)
 
-    def end(self, pack: Pack, record: Record) -> None:
+    def end(self, pack: Pack, record: Record, sealed: Sealed) -> None:
         """Print the verdict."""
         for line in verdict_lines(record):
             print(line, file=self.out)
-        print(f"report: {pack.report}", file=self.out, flush=True)
+        for line in (*sealed.troubles, str(sealed), f"report: {pack.report}"):
+            print(line, file=self.out, flush=True)
 
 
 def said(entry: dict[str, Any]) -> str | None:

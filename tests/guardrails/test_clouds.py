@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import boto3
 import pytest
@@ -16,9 +11,8 @@ import yaml
 
 from gameday.experiment import load
 from gameday.guardrails.check import check
-from gameday.observe.ports import free_port
+from tests.aws import ACCOUNT, use
 
-MOTO_ACCOUNT = "123456789012"
 KUBECONFIG = {
     "apiVersion": "v1",
     "kind": "Config",
@@ -29,35 +23,11 @@ KUBECONFIG = {
 }
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    """A moto server."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            urlopen(f"{address}/moto-api/", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    process.kill()
-    process.wait()
-
-
 @pytest.fixture
 def account(aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The environment of somebody who works with that server."""
+    """The folder and the environment of somebody who works with AWS."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {
-        "AWS_ENDPOINT_URL": aws,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "eu-west-1",
-    }.items():
-        monkeypatch.setenv(name, value)
+    use(aws, monkeypatch)
     return tmp_path
 
 
@@ -79,7 +49,7 @@ def test_the_instances_that_filters_choose_are_counted(account: Path) -> None:
     )
     filters = [{"Name": "tag:app", "Values": ["orders"]}]
     rules = {
-        "targets": {"aws": [{"account": MOTO_ACCOUNT, "regions": ["eu-west-1"]}]},
+        "targets": {"aws": [{"account": ACCOUNT, "regions": ["eu-west-1"]}]},
         "blast-radius": {"share": "25%"},
     }
     one = found(account, rules, "chaosaws.ec2.actions", "stop_instance", filters=filters)
@@ -91,18 +61,18 @@ def test_the_instances_that_filters_choose_are_counted(account: Path) -> None:
 
 
 def test_another_account_or_region_is_forbidden(account: Path) -> None:
-    for scope in ({"account": "9" * 12, "regions": ["*"]}, {"account": MOTO_ACCOUNT, "regions": ["us-*"]}):
+    for scope in ({"account": "9" * 12, "regions": ["*"]}, {"account": ACCOUNT, "regions": ["us-*"]}):
         rules = {"targets": {"aws": [scope]}}
         (problem,) = found(
             account, rules, "chaosaws.ec2.actions", "stop_instances", instance_ids=["i-1"]
         ).problems
-        assert f"touches AWS {MOTO_ACCOUNT} eu-west-1, which is not among" in problem.message
+        assert f"touches AWS {ACCOUNT} eu-west-1, which is not among" in problem.message
 
 
 def test_an_aws_that_does_not_answer_is_no_permission(account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    rules = {"targets": {"aws": [{"account": MOTO_ACCOUNT, "regions": ["*"]}]}}
+    rules = {"targets": {"aws": [{"account": ACCOUNT, "regions": ["*"]}]}}
     (problem,) = found(
         account, rules, "chaosaws.ec2.actions", "stop_instances", instance_ids=["i-1"]
     ).problems

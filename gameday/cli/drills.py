@@ -1,79 +1,55 @@
-"""The command line: flags, exit codes, nothing else. Every command imports what it needs when it runs."""
+"""The commands around a drill: check it, play it, stop it, recover it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-import gameday
-from gameday.errors import GamedayError, InvalidInput
-
-EXIT_CODES = """\b
-Exit codes:
-  0  passed
-  1  objectives missed, or the steady state deviated
-  2  invalid input, nothing touched
-  3  halted or aborted, everything undone
-  4  inconclusive: the run cannot know
-  5  an undo is still owed
-"""
-
-RESULTS = click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="The folder in which every run has its own.",
+from gameday.cli.options import (
+    FILE,
+    KEY,
+    PLAIN,
+    RESULTS,
+    ROLLBACKS,
+    TIME_STAMP,
+    VARIABLES,
+    as_mapping,
+    sealing,
 )
-PLAIN = click.option(
-    "--plain", is_flag=True, help="One line an event, for logs and CI; the default without a terminal."
-)
-ROLLBACKS = click.option(
-    "--rollbacks",
-    type=click.Choice(["always", "default", "never", "deviated"]),
-    help="When to play the rollbacks. Default: what the file says, else always.",
-)
-FILE = click.Path(path_type=Path)
+from gameday.errors import GamedayError
+
+if TYPE_CHECKING:
+    from gameday.evidence.seal import Sealing
 
 
-VARIABLES = click.option(
-    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
-)
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-@click.group(epilog=EXIT_CODES, context_settings=CONTEXT)
-@click.version_option(gameday.__version__, prog_name="gameday")
-def cli() -> None:
-    """Break a system on purpose, fail it over, and prove how long it was down and what it lost.
-
-    \b
-    Start here:
-      gameday demo                       a real database failover on this machine
-      gameday validate experiment.yaml   what is wrong with a file, and where
-      gameday plan experiment.yaml       what it would touch, and whether it may
-      gameday run experiment.yaml        play it
-    """
-
-
-@cli.command()
+@click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
 @RESULTS
 @ROLLBACKS
+@KEY
+@TIME_STAMP
 @PLAIN
-def run(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | None, plain: bool) -> None:
+def run(
+    file: Path,
+    variables: tuple[str, ...],
+    results: Path,
+    rollbacks: str | None,
+    key: str | None,
+    time_stamp: str | None,
+    plain: bool,
+) -> None:
     """Play the experiment in FILE and judge it.
 
     Standard output ends with the path of the run's folder; everything else goes to standard error.
     """
-    _play(file, variables, results, rollbacks, plain)
+    _play(file, variables, results, rollbacks, plain, sealing(key, time_stamp, file))
 
 
-@cli.command()
+@click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @VARIABLES
 def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
@@ -84,7 +60,7 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
     problems = 0
     for file in files:
         try:
-            experiment = load(file, _as_mapping(variables))
+            experiment = load(file, as_mapping(variables))
             check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
             click.echo(str(error), err=True)
@@ -98,7 +74,7 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
         sys.exit(2)
 
 
-@cli.command()
+@click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
 def plan(file: Path, variables: tuple[str, ...]) -> None:
@@ -111,7 +87,7 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
     from gameday.guardrails.check import check
     from gameday.run.preflight import check_activities, start_validation
 
-    experiment = load(file, _as_mapping(variables))
+    experiment = load(file, as_mapping(variables))
     check_activities(experiment, start_validation(experiment, variables))
     permit = check(experiment, always_look=True)
     for line in preview.lines(experiment, permit):
@@ -120,7 +96,7 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
         sys.exit(2)
 
 
-@cli.command()
+@click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
 @click.option("--by", help="Who agrees. Default: git's user.email, else the login name.")
@@ -132,12 +108,12 @@ def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
     from gameday.experiment import load
     from gameday.guardrails import approvals
 
-    experiment = load(file, _as_mapping(variables))
+    experiment = load(file, as_mapping(variables))
     made = approvals.approve(experiment, by or approvals.whoever())
     click.echo(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
 
 
-@cli.command()
+@click.command()
 @click.option("--record", "of_record", is_flag=True, help="The schema of record.json instead.")
 def schema(of_record: bool) -> None:
     """Print the JSON Schema of an experiment file, for editors and other tools."""
@@ -150,11 +126,19 @@ def schema(of_record: bool) -> None:
     click.echo(json.dumps(made(), indent=2))
 
 
-@cli.command()
+@click.command()
 @click.argument("run_name", metavar="[RUN]", required=False)
 @VARIABLES
 @RESULTS
-def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> None:
+@KEY
+@TIME_STAMP
+def recover(
+    run_name: str | None,
+    variables: tuple[str, ...],
+    results: Path,
+    key: str | None,
+    time_stamp: str | None,
+) -> None:
     """Finish what an interrupted run still owes: RUN, or every unfinished run.
 
     Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot. Values
@@ -167,9 +151,10 @@ def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> 
     if not chosen:
         click.echo("nothing to recover: every run has come to its end")
     is_open = False
+    how = sealing(key, time_stamp)
     for each in chosen:
         try:
-            owed = recover_from_disk(each, variables)
+            owed = recover_from_disk(each, variables, how)
         except StillRunning:
             click.echo(f"{each.run_id}: somebody works on it; try again when that has ended", err=True)
             is_open = True
@@ -181,7 +166,7 @@ def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> 
         sys.exit(5)
 
 
-@cli.command()
+@click.command()
 @click.argument("run_name", metavar="[RUN]", required=False)
 @click.option("--all", "is_all", is_flag=True, help="Stop every run and block new ones.")
 @click.option("--lift", is_flag=True, help="Allow runs again.")
@@ -208,17 +193,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
         click.echo(f"thrown: {killswitch.throw(chosen.folder, why)}")
 
 
-@cli.command()
-@click.argument("run_name", metavar="[RUN]", default="latest")
-@RESULTS
-def report(run_name: str, results: Path) -> None:
-    """Rebuild the report of RUN from its pack: a folder, a run id, its beginning, or `latest`."""
-    from gameday.evidence import pack, report
-
-    click.echo(report.write(pack.find(results, run_name)))
-
-
-@cli.command()
+@click.command()
 @click.argument("name", default="failover-sync")
 @click.option("--list", "is_list", is_flag=True, help="List the demos.")
 @RESULTS
@@ -247,15 +222,22 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
         click.echo("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
-            _play(experiment_path(name), variables, results, None, plain)
+            _play(experiment_path(name), variables, results, None, plain, sealing(None, None))
 
 
-def _play(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str | None, plain: bool) -> None:
+def _play(
+    file: Path,
+    variables: tuple[str, ...],
+    results: Path,
+    rollbacks: str | None,
+    plain: bool,
+    sealing: Sealing,
+) -> None:
     """Load, check that everything answers, run, and end with the run's exit code."""
     from gameday.experiment import load
     from gameday.run.preflight import check_activities, check_reachable, start_validation
 
-    experiment = load(file, _as_mapping(variables))
+    experiment = load(file, as_mapping(variables))
     for warning in experiment.warnings:
         click.echo(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
@@ -268,33 +250,10 @@ def _play(file: Path, variables: tuple[str, ...], results: Path, rollbacks: str 
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
-    outcome = run(experiment, Options(results, variables, rollbacks, permit), view_of(plain))
+    outcome = run(experiment, Options(results, variables, rollbacks, permit, sealing), view_of(plain))
     click.echo(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
 
 
-def _as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
-    """`KEY=VALUE` and `KEY:type=VALUE` as Chaos Toolkit reads them."""
-    from chaoslib import convert_vars
-
-    try:
-        return dict(convert_vars(list(variables)) or {})
-    except ValueError as error:
-        raise GamedayError(f"--var: {error}; write KEY=VALUE") from None
-
-
-def main() -> None:
-    """Run the command; an error that people should read is one message and its exit code."""
-    try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except click.Abort:
-        sys.exit(3)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except GamedayError as error:
-        click.echo(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}", err=True)
-        sys.exit(error.exit_code)
+COMMANDS = (demo, validate, plan, approve, run, recover, halt, schema)

@@ -1,0 +1,56 @@
+"""The command line: flags, exit codes, nothing else. Every command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import gameday
+from gameday.cli import drills, evidence
+from gameday.errors import GamedayError, InvalidInput
+
+EXIT_CODES = """\b
+Exit codes:
+  0  passed
+  1  objectives missed, or the steady state deviated
+  2  invalid input, nothing touched
+  3  halted or aborted, everything undone
+  4  inconclusive: the run cannot know
+  5  an undo is still owed
+"""
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(epilog=EXIT_CODES, context_settings=CONTEXT)
+@click.version_option(gameday.__version__, prog_name="gameday")
+def cli() -> None:
+    """Break a system on purpose, fail it over, and prove how long it was down and what it lost.
+
+    \b
+    Start here:
+      gameday demo                       a real database failover on this machine
+      gameday validate experiment.yaml   what is wrong with a file, and where
+      gameday plan experiment.yaml       what it would touch, and whether it may
+      gameday run experiment.yaml        play it
+    """
+
+
+for command in (*drills.COMMANDS, *evidence.COMMANDS):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command; an error that people should read is one message and its exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.Abort:
+        sys.exit(3)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except GamedayError as error:
+        click.echo(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,64 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gameday.errors import GamedayError
+
+if TYPE_CHECKING:
+    from gameday.evidence.seal import Sealing
+
+RESULTS = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder in which every run has its own.",
+)
+PLAIN = click.option(
+    "--plain", is_flag=True, help="One line an event, for logs and CI; the default without a terminal."
+)
+ROLLBACKS = click.option(
+    "--rollbacks",
+    type=click.Choice(["always", "default", "never", "deviated"]),
+    help="When to play the rollbacks. Default: what the file says, else always.",
+)
+FILE = click.Path(path_type=Path)
+KEY = click.option(
+    "--key",
+    help="The key that signs the evidence: a file, or awskms:KEY. Default: GAMEDAY_SIGNING_KEY.",
+)
+TIME_STAMP = click.option(
+    "--time-stamp", metavar="URL", help="A time-stamp authority (RFC 3161). Default: GAMEDAY_TIME_STAMP."
+)
+VARIABLES = click.option(
+    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
+)
+
+
+def sealing(key: str | None, time_stamp: str | None, beside: Path | None = None) -> Sealing:
+    """How to seal: as the options say, else the environment, else the nearest gameday.toml.
+
+    Raises GamedayError, before anything is touched, when the key cannot sign.
+    """
+    from gameday.evidence.seal import Sealing
+    from gameday.guardrails.organisation import evidence_settings
+
+    told = evidence_settings(beside)
+    chosen = Sealing.taken(key, time_stamp, told.key, told.time_stamp)
+    chosen.check()
+    return chosen
+
+
+def as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
+    """`KEY=VALUE` and `KEY:type=VALUE` as Chaos Toolkit reads them."""
+    from chaoslib import convert_vars
+
+    try:
+        return dict(convert_vars(list(variables)) or {})
+    except ValueError as error:
+        raise GamedayError(f"--var: {error}; write KEY=VALUE") from None

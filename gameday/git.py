@@ -1,0 +1,18 @@
+"""What git says about a file, if there is git."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+WITHIN_S = 10.0
+
+
+def git(folder: Path, *words: str) -> list[str]:
+    """The lines of a git command in a folder; none when it fails, or there is no git."""
+    command = ["git", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [line for line in done.stdout.splitlines() if line] if done.returncode == 0 else []
