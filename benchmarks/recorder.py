@@ -86,7 +86,7 @@ def _slices(address: str, folder: Path) -> dict[str, list[tuple[int, float, floa
     switch.write_text(SWITCH.replace("PAIRS", str(PAIRS)))
     command = locust.command(load, locustfile)
     command[command.index("--locustfile") + 1] += f",{switch}"
-    environment = {**locust.environment(folder), "RESULT": str(result)}
+    environment = {**locust.environment(load, folder), "RESULT": str(result)}
     process = start_load(command, folder / "locust.log", environment)
     try:
         if not wait_until(lambda: result.exists() and bool(result.read_text()), 60 + 2 * PAIRS):

@@ -27,6 +27,8 @@ import os
 import struct
 from pathlib import Path
 
+from gameday import redact
+
 ROW = struct.Struct("<qqqdHHHH")
 FIELDS = ("scheduled_ns", "sent_ns", "done_ns", "value", "series", "error", "status", "flags")
 OK, TIMED_OUT = 1, 2
@@ -87,7 +89,8 @@ class SampleWriter:
         return number
 
     def _note(self, number: int, name: str) -> None:
-        write_whole(self._names, json.dumps({"number": number, "name": name}).encode() + b"\n")
+        line = {"number": number, "name": redact.text(name)}
+        write_whole(self._names, json.dumps(line).encode() + b"\n")
 
     def _number_of_other(self) -> int:
         """A locustfile that puts ids into names cannot end the recording; the last number takes the rest."""

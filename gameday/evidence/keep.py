@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gameday
+from gameday import redact
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
@@ -32,10 +33,12 @@ NAMED_PACKAGES = (
 
 
 def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
-    """Put the file that is run into the pack, byte for byte, and what it is measured against."""
-    (pack.folder / f"experiment{experiment.path.suffix}").write_text(experiment.text, encoding="utf-8")
+    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against."""
+    kept = redact.text(experiment.text)
+    (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
     about = {
         "title": experiment.title,
+        "redacted": kept != experiment.text,
         "path": _shown(experiment.path),
         "sha256": experiment.sha256,
         "version": experiment.document.get("version"),
@@ -45,7 +48,7 @@ def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
     test = (blocks.dr_test or DrTest()).model_dump(mode="json", by_alias=False)
     about_test = {**test, "environment": blocks.environment, "authors": blocks.author}
     plan_json = {**plan.as_json(), "experiment": about, "environment": environment(), "test": about_test}
-    write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+    write_atomically(pack.plan, json.dumps(redact.data(plan_json), indent=2) + "\n")
 
 
 def _shown(path: Path) -> str:

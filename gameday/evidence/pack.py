@@ -25,7 +25,7 @@ class Pack:
 
     | file | what |
     |---|---|
-    | experiment.yaml or .json | the file that was run, byte for byte |
+    | experiment.yaml or .json | the file that was run, as it is but for secrets |
     | plan.json | gameday's blocks with variables filled in, without anything secret |
     | timeline.jsonl | everything that happened, in order, on one clock |
     | undo.jsonl | the undo log |
@@ -101,9 +101,14 @@ class Pack:
         try:
             plan = json.loads(self.plan.read_text())
         except (FileNotFoundError, ValueError):
-            return {"service": None, "experiment": None}
+            return {"service": None, "experiment": None, "sha256": None}
         service = plan.get("service") or {}
-        return {"service": service.get("name"), "experiment": plan["experiment"]["path"]}
+        experiment = plan["experiment"]
+        return {
+            "service": service.get("name"),
+            "experiment": experiment["path"],
+            "sha256": experiment["sha256"],
+        }
 
     def events(self) -> list[dict[str, Any]]:
         """The timeline, oldest first."""

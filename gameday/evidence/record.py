@@ -21,7 +21,10 @@ class Part(BaseModel):
 
 
 class ExperimentPart(Part):
-    """The file that was run, and the commit that it is of; `git_modified` when it was changed since."""
+    """The file that was run, and the commit that it is of; `git_modified` when it was changed since.
+
+    `redacted`: the copy in the pack lacks secrets, so that only the file itself has this digest.
+    """
 
     title: str
     path: str
@@ -29,6 +32,7 @@ class ExperimentPart(Part):
     version: str | None = None
     git_commit: str | None = None
     git_modified: bool | None = None
+    redacted: bool = False
 
 
 class ServicePart(Part):

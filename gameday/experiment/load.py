@@ -18,6 +18,7 @@ from gameday.experiment import activities, positions
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import Blocks, Sli
 from gameday.experiment.positions import Positions
+from gameday.experiment.secrets import secrets_of
 from gameday.experiment.spelling import did_you_mean, nearest
 
 # what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
@@ -33,7 +34,8 @@ class Experiment:
     """An experiment that has been read and checked.
 
     `document` is the whole file for chaoslib; `blocks` are gameday's own, with `${variables}` filled in.
-    `variables` are the `--var` values by name. `warnings` are worth reading and stop nothing.
+    `variables` are the `--var` values by name; `secrets` must not be written down. `warnings` are worth
+    reading and stop nothing.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Experiment:
     blocks: Blocks
     places: Positions
     variables: dict[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
 
     @property
@@ -78,7 +81,9 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
     check.inline_passwords(document)
     if check.problems or blocks is None:
         raise InvalidInput(check.problems)
-    return Experiment(path, text, document, blocks, check.places, variables, tuple(check.warnings))
+    secrets = secrets_of(document, variables)
+    warnings = tuple(check.warnings)
+    return Experiment(path, text, document, blocks, check.places, variables, secrets, warnings)
 
 
 def _read(path: Path) -> str:

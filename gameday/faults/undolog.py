@@ -8,13 +8,15 @@ prefix of the file, torn anywhere, says what is still owed.
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gameday import clock
+from gameday import clock, redact
+from gameday.errors import FaultError
 from gameday.files import append_line, read_lines
 
 LOG_VARIABLE = "GAMEDAY_UNDO_LOG"
@@ -95,4 +97,10 @@ class UndoLog:
         return [entry for entry in reversed(self.entries()) if entry.is_owed]
 
     def _append(self, identity: str, event: str, **more: Any) -> None:
-        append_line(self.path, {"id": identity, "event": event, "t_ns": clock.now_ns(), **more})
+        entry = {"id": identity, "event": event, "t_ns": clock.now_ns(), **more}
+        if "call" in more and redact.holds_known(json.dumps(more["call"], default=str)):
+            raise FaultError(
+                "the undo of this action would put a secret on disk, so it is not played: "
+                "hand the secret over by the environment or a file"
+            )
+        append_line(self.path, entry if "call" in more else redact.data(entry))

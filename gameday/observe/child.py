@@ -13,13 +13,17 @@ import signal
 import sys
 from typing import Any
 
+from gameday import redact
+
 
 def read_orders() -> dict[str, Any]:
     """The orders of this recorder: the first line of standard input, read without taking more."""
     line = bytearray()
     while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
         line += byte
-    return dict(json.loads(line))
+    orders = dict(json.loads(line))
+    redact.learn(orders.pop("secrets", []))
+    return orders
 
 
 async def next_order() -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
 from pathlib import Path
 
+from gameday import redact
 from gameday.experiment.model import Load, Workers
 from gameday.observe.ports import free_port
 
@@ -19,7 +21,6 @@ def command(load: Load, locustfile: Path) -> list[str]:
     arguments = [
         *(sys.executable, "-m", "locust"),
         *("--locustfile", f"{locustfile},{RECORDER}"),
-        *("--host", load.host),
         *("--users", str(load.users)),
         *("--spawn-rate", f"{load.spawn_rate:g}"),
         *("--headless", "--only-summary", "--loglevel", "WARNING", "--stop-timeout", "1"),
@@ -49,14 +50,27 @@ def worker_command(load: Load) -> str:
     return f"locust -f - --worker --master-host {host} --master-port {port}"
 
 
-def environment(samples: Path) -> dict[str, str]:
-    """The environment of Locust: where its recorder writes, and whose end is its end."""
+def environment(load: Load, samples: Path, secrets: int | None = None) -> dict[str, str]:
+    """The environment of Locust: where its recorder writes, and whose end is its end.
+
+    secrets: a descriptor on which the recorder reads what it must not write down. The host is here and not
+    among the arguments, which the process list shows.
+    """
     return {
         **os.environ,
+        "LOCUST_HOST": load.host,
         "GAMEDAY_SAMPLES": str(samples),
+        "GAMEDAY_SECRETS": "" if secrets is None else str(secrets),
         "GAMEDAY_RUNNER": str(os.getpid()),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def secrets_for_locust() -> int:
+    """A descriptor that holds what this process knows to be secret; no file has a name for it."""
+    descriptor = os.memfd_create("gameday-secrets", 0)
+    os.write(descriptor, json.dumps(redact.known()).encode())
+    return descriptor
 
 
 def running_users(samples: Path) -> int:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gameday.run.logs import writer
+
 END_WITHIN_S = 5.0
 
 
@@ -89,9 +91,17 @@ class Child:
         kill_group(self.process)
 
 
-def start_load(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start Locust, which takes no orders."""
-    return _start(command, log, stdin=subprocess.DEVNULL, env=environment)
+def start_load(
+    command: list[str], log: Path, environment: dict[str, str], secrets: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Start Locust, which takes no orders; `secrets` is a descriptor that it inherits."""
+    return _start(
+        command,
+        log,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        pass_fds=() if secrets is None else (secrets,),
+    )
 
 
 def end_load(process: subprocess.Popen[bytes], within_s: float = END_WITHIN_S) -> None:
@@ -111,7 +121,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _start(command: list[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
-    with log.open("ab") as file:
+    with writer(log) as file:
         more.setdefault("stdout", file)
         return subprocess.Popen(command, stderr=file, start_new_session=True, **more)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gameday import redact
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
@@ -59,6 +60,7 @@ class Crew:
             "variables": variables,
             "rollbacks": rollbacks,
             "journal": str(self.pack.journal),
+            "secrets": redact.known(),
         }
         self.engine = Child.engine(orders, self.pack.logs / "engine.log", engine_environment(self.pack))
         remember(self.pack, "engine", self.engine.process.pid)
@@ -68,9 +70,10 @@ class Crew:
         blocks, folder = self.experiment.blocks, str(self.pack.raw)
         probes = {sli.recorder: as_orders(sli.probe) for sli in blocks.slis if sli.probe is not None}
         if probes:
-            self._start_recorder("prober", {"folder": folder, "probes": probes})
+            self._start_recorder("prober", {"folder": folder, "probes": probes, "secrets": redact.known()})
         if blocks.ledger is not None:
             orders = {"folder": folder, "run": self.pack.run_id, "ledger": as_orders(blocks.ledger)}
+            orders["secrets"] = redact.known()
             self._start_recorder("ledger", orders)
 
     def _start_recorder(self, name: str, orders: dict[str, Any]) -> None:
@@ -84,8 +87,11 @@ class Crew:
         load = self.experiment.blocks.load
         if load is not None:
             locustfile = (self.experiment.path.parent / load.locustfile).resolve()
-            log, environment = self.pack.logs / "locust.log", locust.environment(self.pack.raw)
-            self.locust = start_load(locust.command(load, locustfile), log, environment)
+            secrets = locust.secrets_for_locust()
+            environment = locust.environment(load, self.pack.raw, secrets)
+            log, command = self.pack.logs / "locust.log", locust.command(load, locustfile)
+            self.locust = start_load(command, log, environment, secrets)
+            os.close(secrets)
             remember(self.pack, "load", self.locust.pid)
 
     @property

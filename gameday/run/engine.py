@@ -31,7 +31,7 @@ from chaoslib.run import Runner, get_background_pools, initialize_run_journal, r
 from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
-from gameday import clock
+from gameday import clock, redact
 from gameday.run.feed import Feed, Line
 
 logger = logging.getLogger("chaostoolkit")
@@ -166,6 +166,7 @@ def main() -> None:
     arguments = parser.parse_args()
     line = Line(arguments.orders, arguments.events)
     orders = json.loads(line.orders.readline())
+    redact.learn(orders["secrets"])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if "left_journal" not in orders:
         trouble = validate(orders["experiment"])

@@ -10,7 +10,8 @@ from typing import Any
 from chaoslib import substitute
 from chaoslib.run import RunEventHandler
 
-from gameday import clock
+from gameday import clock, redact
+from gameday.experiment.secrets import secrets_of
 from gameday.faults.protocol import current_step
 from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
@@ -31,7 +32,7 @@ class Line:
 
     def tell(self, event: str, **more: Any) -> None:
         """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
-        message = {"event": event, "t_ns": clock.now_ns(), **more}
+        message = redact.data({"event": event, "t_ns": clock.now_ns(), **more})
         try:
             self.events.write(json.dumps(message, default=str) + "\n")
         except BrokenPipeError:
@@ -58,8 +59,12 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         self.part = BASELINE
         self.configuration: dict[str, Any] = {}
 
-    def running(self, experiment: Any, journal: Any, configuration: dict[str, Any], *_: Any) -> None:
+    def running(
+        self, experiment: Any, journal: Any, configuration: dict[str, Any], secrets: Any = None, *_: Any
+    ) -> None:
         self.configuration = configuration
+        # what a probe or a vault gave is known only now
+        redact.learn(secrets_of({"configuration": configuration, "secrets": secrets}, {}))
 
     def start_method(self, experiment: Any) -> None:
         self.part = METHOD
@@ -117,7 +122,8 @@ class Feed(RunEventHandler):  # type: ignore[misc]
 
 def as_json(journal: dict[str, Any]) -> str:
     """The journal as JSON; what JSON cannot say is written as text."""
-    return json.dumps(journal, indent=2, ensure_ascii=False, default=_plain)
+    plain = json.loads(json.dumps(journal, default=_plain))
+    return json.dumps(redact.data(plain), indent=2, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

@@ -11,8 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
+
+from gameday import redact
 
 DONE = "done"
 READ_AT_ONCE = 65_536
@@ -71,12 +74,16 @@ def main() -> None:
 
 def recover_now(orders: dict[str, Any]) -> None:
     """Put everything back and judge the run."""
+    sys.excepthook = lambda kind, error, trace: sys.stderr.write(
+        redact.text("".join(traceback.format_exception(kind, error, trace)))
+    )
     from gameday.evidence.pack import Pack
     from gameday.evidence.seal import Sealing
     from gameday.run.recovery import recover
     from gameday.run.rollbacks import Rollbacks
 
     rollbacks = Rollbacks(orders["experiment"], tuple(orders["variables"]), orders["rollbacks"])
+    redact.learn(orders["secrets"])
     sealing = Sealing(**orders["sealing"])
     reason = "the runner disappeared; the guardian put everything back"
     recover(Pack(Path(orders["pack"])), rollbacks, reason, sealing)

@@ -17,7 +17,12 @@ from gameday.run.children import Child
 
 def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
     """Have chaoslib validate the experiment in a process of its own, while other things are made ready."""
-    orders = {"experiment": experiment.document, "variables": list(variables), "only_validate": True}
+    orders = {
+        "experiment": experiment.document,
+        "variables": list(variables),
+        "only_validate": True,
+        "secrets": [],
+    }
     return Child.engine(orders, Path(os.devnull), dict(os.environ))
 
 

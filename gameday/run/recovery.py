@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gameday.evidence.pack import Pack, packs
+from gameday import redact
+from gameday.evidence.pack import Pack, digest, packs
 from gameday.evidence.seal import Sealing
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
 from gameday.phases import METHOD, UNDO
-from gameday.run import reserve
+from gameday.run import logs, reserve
 from gameday.run.crew import left_over
 from gameday.run.lock import Lock
 from gameday.run.rollbacks import Rollbacks
@@ -76,6 +77,7 @@ def recover(
         timeline.add("aborted", reason=reason)
         owed = put_back(pack, timeline, rollbacks)
         timeline.tie_clocks()
+        logs.finish()
         # only now: measuring imports much, and the undo must not wait for it
         from gameday.run.judge import judge
 
@@ -87,14 +89,26 @@ def recover(
 
 def recover_from_disk(pack: Pack, variables: tuple[str, ...], sealing: Sealing) -> list[Entry]:
     """Finish a run from what its folder holds, as after a reboot. Values of `--var` are not on disk."""
-    from gameday.experiment.positions import parse
+    from gameday.experiment.secrets import secrets_of
     from gameday.run.view import Plain
 
-    path = next(iter(pack.folder.glob("experiment.*")), None)
-    document = parse(path.name, path.read_text())[0] if path is not None else None
+    document = _experiment_of(pack)
     rollbacks = Rollbacks(document, variables) if document else None
+    redact.learn(secrets_of(document or {}, {}))
     reason = "the run was cut off; gameday recover put everything back"
     return recover(pack, rollbacks, reason, sealing, Plain().event)
+
+
+def _experiment_of(pack: Pack) -> dict[str, Any] | None:
+    """The experiment of a run: the file itself while it is unchanged, else the copy without secrets."""
+    from gameday.experiment.positions import parse
+
+    copies = list(pack.folder.glob("experiment.*"))
+    about = pack.about()
+    original = Path(about["experiment"]) if about["experiment"] else None
+    if original is not None and original.is_file() and digest(original) == about["sha256"]:
+        copies.insert(0, original)
+    return parse(copies[0].name, copies[0].read_text())[0] if copies else None
 
 
 def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None) -> list[Entry]:

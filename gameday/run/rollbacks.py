@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gameday import clock
+from gameday import clock, redact
 from gameday.evidence.pack import Pack
 from gameday.run.children import Child
 from gameday.run.crew import engine_environment, remember
@@ -34,6 +34,7 @@ class Rollbacks:
             "rollbacks": self.strategy,
             "journal": str(pack.journal),
             "left_journal": str(pack.journal),
+            "secrets": redact.known(),
         }
         engine = Child.engine(orders, pack.logs / "engine.log", engine_environment(pack))
         remember(pack, "engine", engine.process.pid)

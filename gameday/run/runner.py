@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gameday import clock, phases
+from gameday import clock, phases, redact
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -30,6 +30,7 @@ from gameday.guardrails.check import Permit
 from gameday.measure.plan import plan_of
 from gameday.measure.verdict import baseline_trouble
 from gameday.observe.load import running_users, worker_command
+from gameday.run import logs
 from gameday.run.crew import Crew, Lost
 from gameday.run.guardian import Guardian
 from gameday.run.halt import HaltRules
@@ -95,12 +96,14 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     Raises GamedayError, with nothing touched, when it cannot begin.
     """
     check_unfinished(experiment, options.results)
-    folder = pack.create(options.results, experiment.title)
+    redact.learn(experiment.secrets)
+    folder = pack.create(options.results, redact.text(experiment.title))
     lock = Lock(folder.folder)
     lock.take()
     game = Run(experiment, options, folder, view)
     with game.signals_heard(), view:
         game.play()
+    logs.finish()
     record, sealed = judge(folder, options.sealing)
     game.guardian.release()
     lock.release()
@@ -149,7 +152,7 @@ class Run:
             self.halted(halt)
         except Exception as error:  # noqa: BLE001 - whatever failed, everything is put back and recorded
             self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-            (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
+            (self.pack.logs / "gameday.log").write_text(redact.text(traceback.format_exc()))
         finally:
             self.reserve.free()
             self.put_back()
@@ -272,6 +275,7 @@ class Run:
             "variables": list(rollbacks.variables),
             "rollbacks": rollbacks.strategy,
             "sealing": asdict(self.options.sealing),
+            "secrets": redact.known(),
         }
 
     def after_check(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gameday import clock
+from gameday import clock, redact
 from gameday.chain import Chain
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
@@ -46,7 +46,7 @@ class Timeline:
     def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
         """Record an event; `t_ns` is its moment on the run clock, now by default."""
         at_ns = self.now_ns() if t_ns is None else t_ns
-        entry = {"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}
+        entry = redact.data({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more})
         try:
             self.chain.append(entry)
         except OSError as error:

@@ -166,7 +166,7 @@ def running_locust(folder: Path, load: Load, source: str = BUSY) -> Iterator[Loc
     samples = folder / "samples"
     samples.mkdir()
     command = locust.command(load, write_locustfile(folder, source))
-    process = start_load(command, folder / "locust.log", locust.environment(samples))
+    process = start_load(command, folder / "locust.log", locust.environment(load, samples))
     try:
         yield Locust(process, samples, folder / "locust.log")
     finally:
@@ -356,7 +356,7 @@ from gameday.run.children import start_load
 folder = Path(sys.argv[1])
 load = Load.model_validate_json(sys.argv[2])
 command = locust.command(load, folder / "locustfile.py")
-print(start_load(command, folder / "locust.log", locust.environment(folder)).pid, flush=True)
+print(start_load(command, folder / "locust.log", locust.environment(load, folder)).pid, flush=True)
 time.sleep(60)
 """
 

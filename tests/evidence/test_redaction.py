@@ -1,0 +1,298 @@
+"""Secrets sent through every channel of a real run: none is in its pack, nor in the process list."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from gameday.evidence import keys
+from gameday.evidence.pack import Pack, packs
+from gameday.evidence.verify import verify
+from gameday.redact import REDACTED, Redactor
+from tests.evidence.conftest import ROOT, KeyPair, serving
+from tests.run.conftest import action
+
+ENVIRONMENT = {
+    "LEAKY_TOKEN": "canary-environment-token",
+    "LEAKY_API_KEY": "canary environment/api+key",
+    "LEAKY_SECRET": "canary-environment-sécret",
+    "LEAKY_PASSWORD": 'canary"environment\\password',
+    "LEAKY_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----\ncanaryPrivateLine1\ncanaryPrivateLine2\n"
+    "-----END PRIVATE KEY-----",
+    "FROM_ENV": "canary-chaoslib-env",
+    "LOCUST_PASSWORD": "canary-locust-password",
+}
+LITERAL, CONFIGURED, GIVEN = "canary-chaoslib-literal", "canary-configured", "canary-given-by-var"
+ADDRESS, QUERY, HEADER = "canary-address-pw", "canary-query-token", "canary-header-token"
+FILED = "canary-from-a-file"
+CANARIES = [
+    *(value for name, value in ENVIRONMENT.items() if name != "LEAKY_PRIVATE_KEY"),
+    "canaryPrivateLine1",
+    "canaryPrivateLine2",
+    *(LITERAL, CONFIGURED, GIVEN, ADDRESS, QUERY, HEADER, FILED),
+    *("canary-under-a-name", "canary-in-an-address", "canary-in-a-header-0123", "canary-in-a-query"),
+    *("canaryinajwt0123456", "AKIACANARYCANARY0123", "canary-locust-query", "canary-in-an-inline-header"),
+    "canary-of-a-command",
+    base64.b64encode(LITERAL.encode()).decode().rstrip("="),
+    quote(ENVIRONMENT["LEAKY_API_KEY"], safe=""),
+    json.dumps(ENVIRONMENT["LEAKY_PASSWORD"])[1:-1],
+    json.dumps(ENVIRONMENT["LEAKY_SECRET"])[1:-1],
+    *("canary-in-a-title", "canary-as-an-option"),
+]
+LOCUSTFILE = """
+import os, sys
+from locust import FastHttpUser, constant, task
+
+class Customer(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def look(self):
+        self.client.get("/health?token=canary-locust-query")
+        self.client.get("/health", name="/" + os.environ["LOCUST_PASSWORD"])
+        print(os.environ["LOCUST_PASSWORD"], file=sys.stderr)
+        raise ValueError(os.environ["LEAKY_TOKEN"])
+"""
+
+
+def experiment(url: str) -> dict[str, Any]:
+    """Leaks wherever an experiment can."""
+    address = url.replace("http://", "http://app:${address_password}@")
+    probe = {
+        "http": f"{address}/health?token=${{query_token}}",
+        "headers": {"X-Token": "${header_token}"},
+        "every": "20ms",
+        "timeout": "500ms",
+        "expect": "any",
+    }
+    leaky = "tests.evidence.leaky"
+    secrets = ["app", "other"]
+
+    def step(name: str, func: str, **arguments: Any) -> dict[str, Any]:
+        made = action(name, leaky, func, **arguments)
+        made["provider"]["secrets"] = secrets
+        return made
+
+    command = {
+        "type": "process",
+        "path": "echo",
+        "arguments": ["${literal}", "--password", "canary-of-a-command"],
+    }
+    call = {
+        "type": "http",
+        "url": f"{url}/health?api_key=${{literal}}",
+        "headers": {"Authorization": "Bearer canary-in-an-inline-header"},
+    }
+    return {
+        "title": "A leaky drill with password=canary-in-a-title",
+        "description": "d",
+        "configuration": {
+            "db_password": CONFIGURED,
+            "given_password": {"type": "env", "key": "NOT_SET", "default": "x"},
+        },
+        "secrets": {
+            "app": {
+                "literal": LITERAL,
+                "from_env": {"type": "env", "key": "FROM_ENV"},
+                "address_password": ADDRESS,
+                "query_token": QUERY,
+                "header_token": HEADER,
+            },
+            "other": {"filed": {"type": "file", "path": "secret.txt"}},
+        },
+        "objectives": {"sustain": "500ms", "baseline": "500ms", "after-check": "200ms"},
+        "slis": [{"name": "health", "source": "probe", "probe": probe, "objective": "100%", "window": "1s"}],
+        "load": {"locustfile": "users.py", "host": url, "users": 1, "spawn-rate": 5},
+        "controls": [{"name": "spy", "provider": {"type": "python", "module": leaky}}],
+        "steady-state-hypothesis": {
+            "title": "s",
+            "probes": [
+                {
+                    **step("see", "prints", told="${literal}"),
+                    "type": "probe",
+                    "tolerance": {"type": "regex", "pattern": "returned"},
+                }
+            ],
+        },
+        "method": [
+            step("print", "prints", told="${literal}"),
+            step("print what a file said", "prints", told="${filed}"),
+            step("print the configuration", "prints", told="${db_password}"),
+            step("print what was given", "prints", told="${given_password}"),
+            step("give", "gives", told="${literal}"),
+            {"type": "action", "name": "command", "provider": {**command, "secrets": secrets}},
+            {"type": "probe", "name": "call", "provider": {**call, "secrets": secrets}},
+            {**step("break", "breaks", path="broken"), "role": "fault"},
+            step("owe a secret", "owes_a_secret", told="${from_env}"),
+            step("raise", "raises", told="${from_env}"),
+            step("raise from", "raises_from", told="${literal}"),
+        ],
+        "rollbacks": [step("raise again", "raises", told="${literal}")],
+    }
+
+
+class ProcessList:
+    """Looks at the command lines of a process and its children for as long as it lasts."""
+
+    def __init__(self, pid: int) -> None:
+        self.seen: set[str] = set()
+        self.process = psutil.Process(pid)
+        self.thread = threading.Thread(target=self.look, daemon=True)
+        self.thread.start()
+
+    def look(self) -> None:
+        while self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
+            try:
+                for each in [self.process, *self.process.children(recursive=True)]:
+                    self.seen.add(" ".join(each.cmdline()))
+            except psutil.Error:
+                pass
+            time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def leaked(tmp_path_factory: pytest.TempPathFactory, key_pair: KeyPair) -> Iterator[tuple[Pack, set[str]]]:
+    """The pack of a leaky run, and the command lines that were seen while it lasted."""
+    folder = tmp_path_factory.mktemp("leaky")
+    (folder / "users.py").write_text(LOCUSTFILE)
+    (folder / "secret.txt").write_text(FILED)
+    with serving(folder) as service:
+        (folder / "x.yaml").write_text(yaml.safe_dump(experiment(service.url), sort_keys=False))
+        command = [
+            sys.executable,
+            "-m",
+            "gameday",
+            "run",
+            "x.yaml",
+            "--plain",
+            "--key",
+            str(key_pair.private),
+        ]
+        command += ["--var", f"given_password={GIVEN}"]
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        )
+        listed = ProcessList(process.pid)
+        _, said = process.communicate(timeout=120)
+        listed.thread.join(10)
+    assert packs(folder / "results"), said
+    (folder / "said").write_text(said)
+    yield packs(folder / "results")[-1], listed.seen
+    shutil.rmtree(folder)
+
+
+def texts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Everything in a pack, also what is compressed."""
+    for path in folder.rglob("*"):
+        if path.suffix == ".parquet":
+            table = parquet.read_table(path)
+            yield path.name, f"{table.schema} {table.schema.metadata}"
+            for name, column in zip(table.column_names, table.columns, strict=True):
+                yield (
+                    f"{path.name}:{name}",
+                    str(column.unique().to_pylist()) if "string" in str(column.type) else "",
+                )
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path.read_bytes().decode(errors="replace")
+
+
+def test_no_canary_is_in_any_file_of_the_pack(leaked: tuple[Pack, set[str]]) -> None:
+    pack, _ = leaked
+    assert len(set(CANARIES)) >= 30
+    found = [(name, canary) for name, text in texts(pack.folder) for canary in CANARIES if canary in text]
+    assert found == []
+    everything = "".join(text for _, text in texts(pack.folder))
+    assert "canary" not in everything.lower().replace("canary_", ""), "not even a piece of one"
+
+
+def test_every_channel_was_used(leaked: tuple[Pack, set[str]]) -> None:
+    pack, _ = leaked
+    names = ["logs/engine.log", "logs/locust.log", "journal.json", "timeline.jsonl", "experiment.yaml"]
+    for name in names:
+        assert REDACTED in (pack.folder / name).read_text(), name
+    steps = {step.name: step for step in pack.read_record().steps}
+    assert steps["break"].proof == f"proof {REDACTED}"
+    assert steps["raise"].error == f"RuntimeError: cannot log in with {REDACTED}"
+    assert any(undo.detail == f"undone with {REDACTED}" for undo in pack.read_record().undo)
+    assert "half a line at the end" in (pack.logs / "engine.log").read_text()
+    series = {part.series for part in pack.read_record().latency}
+    assert f"GET /{REDACTED}" in series and f"GET /health?token={REDACTED}" in series
+
+
+def test_what_people_see_has_no_canary_either(leaked: tuple[Pack, set[str]]) -> None:
+    pack, _ = leaked
+    said = (pack.folder.parents[1] / "said").read_text()
+    assert "the undo of this action would put a secret on disk" in said
+    assert not [canary for canary in CANARIES if canary in said]
+
+
+def test_an_action_whose_undo_would_hold_a_secret_is_not_played(leaked: tuple[Pack, set[str]]) -> None:
+    pack, _ = leaked
+    assert not (pack.folder.parents[1] / "acted").exists()
+
+
+def test_the_process_list_shows_only_what_the_file_itself_puts_there(leaked: tuple[Pack, set[str]]) -> None:
+    _, seen = leaked
+    assert any("gameday.observe.prober" in line for line in seen)
+    mine = [line for line in seen if "gameday" in line or "locust" in line]
+    given = f"given_password={GIVEN}"  # typed on the command line by whoever ran it
+    assert not [(line, c) for line in mine for c in CANARIES if c in line.replace(given, "")]
+
+
+def test_a_redacted_pack_verifies(leaked: tuple[Pack, set[str]], key_pair: KeyPair) -> None:
+    assert verify(leaked[0], keys.public_key(key_pair.public)).findings == []
+
+
+@given(st.text(min_size=8), st.text(), st.text())
+def test_a_known_secret_never_survives_in_any_spelling(secret: str, before: str, after: str) -> None:
+    redactor = Redactor([secret])
+    if not redactor.secrets:
+        return
+    for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+        if len(spelling) >= 4:
+            assert spelling not in redactor.text(f"{before}\x00{spelling}\x00{after}").replace(
+                REDACTED, "\x00"
+            )
+
+
+@given(st.text(alphabet=st.characters(whitelist_categories=["Ll", "Nd"], whitelist_characters=" .,-")))
+def test_text_without_secrets_is_left_alone(text: str) -> None:
+    redactor = Redactor(["some-secret-value"])
+    once = redactor.text(text)
+    assert redactor.text(once) == once
+    words = (
+        "pass",
+        "secret",
+        "token",
+        "key",
+        "credential",
+        "signature",
+        "session",
+        "bearer",
+        "basic",
+        "digest",
+    )
+    if not any(word in text for word in (*words, "some-secret")):
+        assert once == text
