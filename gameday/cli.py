@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import gameday
-from gameday.errors import GamedayError, InvalidInput
+from gameday.errors import GamedayError, InvalidInput, NotRecorded
 
 EXIT_CODES = """\b
 Exit codes:
@@ -18,7 +18,7 @@ Exit codes:
   2  invalid input, nothing touched
   3  halted or aborted, everything undone
   4  inconclusive: the run cannot know
-  5  an undo is still owed
+  5  an undo is still owed, or the record could not be written: gameday recover
 """
 
 RESULTS = click.option(
@@ -118,7 +118,8 @@ def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> 
     """Finish what an interrupted run still owes: RUN, or every unfinished run.
 
     Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot. Values
-    given to the run with --var must be given again. Ends with 5 while something is still owed.
+    given to the run with --var must be given again. Ends with 5 while something is still owed,
+    or a record cannot be written.
     """
     from gameday.evidence import pack
     from gameday.run.recovery import StillRunning, recover_from_disk, unfinished
@@ -132,6 +133,10 @@ def recover(run_name: str | None, variables: tuple[str, ...], results: Path) -> 
             owed = recover_from_disk(each, variables)
         except StillRunning:
             click.echo(f"{each.run_id}: somebody works on it; try again when that has ended", err=True)
+            is_open = True
+            continue
+        except NotRecorded as error:
+            click.echo(str(error), err=True)
             is_open = True
             continue
         is_open = is_open or bool(owed)

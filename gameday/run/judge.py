@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from gameday.errors import NotRecorded
 from gameday.evidence import assemble, keep, report
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 
 
 def judge(pack: Pack) -> Record:
-    """The record and the report of a run that has come to its end, one way or another."""
-    keep.samples(pack)
-    record = assemble.write(pack)
-    report.write(pack)
+    """The record and the report of a run that has come to its end, one way or another.
+
+    Raises NotRecorded when the folder of the run cannot be written.
+    """
+    try:
+        keep.samples(pack)
+        record = assemble.write(pack)
+        report.write(pack)
+    except OSError as error:
+        raise NotRecorded(
+            f"{pack.folder} cannot be written ({error.strerror}), so the run has no record; once it can, "
+            f"finish the run with: gameday recover {pack.run_id}"
+        ) from error
     return record

@@ -11,13 +11,14 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from gameday import clock, phases
+from gameday.errors import NotRecorded
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -83,7 +84,8 @@ class Outcome:
 def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     """Play an experiment whose activities have been validated.
 
-    Raises GamedayError, with nothing touched, when it cannot begin.
+    Raises GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to
+    put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
     folder = pack.create(options.results, experiment.title)
@@ -92,7 +94,11 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     game = Run(experiment, options, folder, view)
     with game.signals_heard(), view:
         game.play()
-    record = judge(folder)
+    try:
+        record = judge(folder)
+    except NotRecorded:
+        game.guardian.release()  # it could do no more
+        raise
     game.guardian.release()
     lock.release()
     view.end(folder, record)
@@ -139,7 +145,8 @@ class Run:
             self.halted(halt)
         except Exception as error:  # noqa: BLE001 - whatever failed, everything is put back and recorded
             self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-            (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
+            with suppress(OSError):
+                (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
         finally:
             self.reserve.free()
             self.put_back()
@@ -293,8 +300,8 @@ class Run:
         self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
-        if self.timeline.trouble is not None:
-            raise Halt(self.timeline.trouble)
+        if why := self.timeline.check():
+            raise Halt(why)
         if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
             raise Halt(why)
         self.crew.look_after()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,9 +49,18 @@ class Timeline:
         try:
             append_line(self.path, entry)
         except OSError as error:
-            self.trouble = f"{self.path.parent} cannot be written: {error.strerror}"
+            self._cannot(str(error.strerror))
         for listener in self.listeners:
             listener(entry)
+
+    def check(self) -> str | None:
+        """Why nothing can be recorded, seen before there is something to record; None while all is well."""
+        if self.trouble is None and not os.access(self.path, os.W_OK):
+            self._cannot("it is read-only, or gone")
+        return self.trouble
+
+    def _cannot(self, why: str) -> None:
+        self.trouble = f"{self.path.parent} cannot be written: {why}"
 
     def undo(self, event: str, entry: Entry, detail: str) -> None:
         """Record how an undo goes."""

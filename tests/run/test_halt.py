@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ import pytest
 from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
 from gameday.processes import Identity
-from tests.run.conftest import HERE, Service, action, drill
+from tests.run.conftest import HERE, Game, Service, action, drill
 from tests.run.test_drill import children_of, is_running, pause, resume
 
 PHASES = ["baseline", "method", "recovery", "verification", "undo", "after-check"]
@@ -122,15 +123,20 @@ def test_a_second_ctrl_c_hands_the_undo_to_the_guardian(service: Service, start:
     assert json.loads(pack.record.read_text())["verdict"] == "aborted"
 
 
-def test_recover_finishes_what_runner_and_guardian_left(service: Service, start: Any, tmp_path: Path) -> None:
-    game = start(long_pause(service))
-    game.until("is stopped")
+def kill_both(game: Game) -> None:
+    """Kill the guardian and the runner: nobody is left to undo."""
     guardian = next(
         child for child in children_of(game) if "gameday.run.guardian" in " ".join(child.cmdline())
     )
     guardian.kill()
     game.process.kill()
     game.process.wait()
+
+
+def test_recover_finishes_what_runner_and_guardian_left(service: Service, start: Any, tmp_path: Path) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    kill_both(game)
     assert not is_running(service)
     refused = gameday("run", "experiment.yaml", "--results", str(game.results), cwd=tmp_path)
     assert refused.returncode == 2
@@ -237,6 +243,105 @@ def test_a_full_disk_halts_and_everything_is_undone(service: Service, start: Any
     assert (code, record.get("verdict")) == (3, "halted"), "".join(game.said)
     assert is_running(service)
     assert psutil.pid_exists(service.process.pid)
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nothing under a folder can be opened for writing meanwhile, not even by root."""
+    for options in (["--bind", str(folder)], ["-o", "remount,bind,ro"]):
+        subprocess.run(["mount", *options, str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_results_folder_turned_read_only_halts_and_a_recovery_makes_up_for_the_record(
+    service: Service, start: Any, small_disk: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "rolled-back"
+    touch = {"type": "process", "path": "touch", "arguments": [str(mark)]}
+    rollbacks = [{"type": "action", "name": "roll back", "provider": touch}]
+    game = start(long_pause(service, rollbacks=rollbacks), "--results", str(small_disk))
+    game.results = small_disk
+    game.until("is stopped")
+    with read_only(small_disk):
+        code, record = game.end(20)
+        said = "".join(game.said)
+        assert (code, record, is_running(service), mark.exists()) == (5, {}, True, True), said
+        assert "halted" in said and "cannot be written (Read-only file system)" in said
+        assert f"gameday recover {game.pack.name}" in said and "Traceback" not in said
+        too_early = gameday("recover", "--results", str(small_disk), cwd=tmp_path)
+        assert (too_early.returncode, "Traceback" in too_early.stderr) == (5, False)
+        assert "cannot be written (Read-only file system)" in too_early.stderr
+    recover_and_check(game)
+
+
+def test_what_runner_and_guardian_left_on_a_read_only_disk_is_undone(
+    service: Service, start: Any, small_disk: Path, tmp_path: Path
+) -> None:
+    game = start(long_pause(service), "--results", str(small_disk))
+    game.results = small_disk
+    game.until("is stopped")
+    with read_only(small_disk):
+        kill_both(game)
+        done = gameday("recover", "--results", str(small_disk), cwd=tmp_path)
+        assert (done.returncode, is_running(service)) == (5, True), done.stderr
+    recover_and_check(game)
+
+
+def recover_and_check(game: Game) -> None:
+    done = gameday("recover", "--results", str(game.results), cwd=game.results)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((game.pack / "record.json").read_text())
+    assert record["verdict"] == "aborted"
+    assert [undo["verified"] for undo in record["undo"]] == [True]
+
+
+def test_an_action_whose_undo_cannot_be_logged_is_not_played(
+    service: Service, start: Any, tmp_path: Path
+) -> None:
+    nowhere = {"type": "process", "path": "sh", "arguments": ["-c", "ln -s /no/such/log $GAMEDAY_UNDO_LOG"]}
+    touch = {"type": "process", "path": "touch", "arguments": [str(tmp_path / "broken")]}
+    remove = {"type": "process", "path": "rm", "arguments": [str(tmp_path / "broken")]}
+    code, record = start(
+        drill(
+            service,
+            {"type": "action", "name": "lose the log", "provider": nowhere},
+            {"type": "action", "name": "break", "provider": touch, "undo": {"provider": remove}},
+        )
+    ).end()
+    assert (code, record["verdict"]) == (1, "failed")
+    assert "the action 'break' failed: FileNotFoundError" in record["reasons"][0]
+    assert not (tmp_path / "broken").exists()
+
+
+@pytest.mark.parametrize(
+    ("greedy", "verdict", "reason"),
+    [
+        (
+            action("take it", "tests.run.steps", "take_memory", more_mb=200),
+            "failed",
+            "the action 'take it' failed: MemoryError",
+        ),
+        (
+            action("take it", "tests.run.steps", "die_as_by_the_oom_killer"),
+            "halted",
+            "'engine' ended by itself (exit code -9)",
+        ),
+    ],
+    ids=["MemoryError", "SIGKILL"],
+)
+def test_an_engine_out_of_memory_never_passes_and_everything_is_undone(
+    service: Service, start: Any, greedy: dict[str, Any], verdict: str, reason: str
+) -> None:
+    experiment = drill(service, pause(service), greedy)
+    experiment["objectives"]["deadline"] = "500ms"
+    _, record = start(experiment).end()
+    assert record["verdict"] == verdict
+    assert any(reason in why for why in record["reasons"]), record["reasons"]
+    assert is_running(service)
+    assert [undo["verified"] for undo in record["undo"]] == [True]
 
 
 def test_a_dead_locust_worker_halts(service: Service, start: Any, tmp_path: Path) -> None:
