@@ -30,6 +30,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_full(folder: Path) -> bool:
+    """Whether the disk has no block left for this user; a file system that does not count is never full."""
+    disk = os.statvfs(folder)
+    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+    return disk.f_blocks > 0 and free == 0
+
+
 def append_line(path: Path, entry: dict[str, Any]) -> None:
     """Append one JSON line and wait until it is on disk. Safe from several processes: one write each.
 

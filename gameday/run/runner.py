@@ -144,9 +144,7 @@ class Run:
         except (Halt, Lost) as halt:
             self.halted(halt)
         except Exception as error:  # noqa: BLE001 - whatever failed, everything is put back and recorded
-            self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-            with suppress(OSError):
-                (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
+            self.failed(error)
         finally:
             self.reserve.free()
             self.put_back()
@@ -263,15 +261,24 @@ class Run:
         }
 
     def after_check(self) -> None:
-        """Watch that service is as before, until every outage so far is over for sure."""
+        """Watch that service is as before; whatever cuts that short is recorded, all else is done."""
         self.phase(phases.AFTER_CHECK)
-        limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
+        self.reserve.take()  # the undo may have needed it, and so may the record
         try:
-            self.wait(self.plan.after_check)
-            while None in self.outages_so_far() and clock.now_ns() < limit_ns:
-                self.wait(LOOK_FOR_RECOVERY_EVERY_S)
+            self.see_it_as_before()
         except (Halt, Lost) as halt:
             self.halted(halt)
+        except Exception as error:  # noqa: BLE001 - the run has to be recorded
+            self.failed(error)
+        finally:
+            self.reserve.free()
+
+    def see_it_as_before(self) -> None:
+        """Wait until every outage so far is over for sure."""
+        limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
+        self.wait(self.plan.after_check)
+        while None in self.outages_so_far() and clock.now_ns() < limit_ns:
+            self.wait(LOOK_FOR_RECOVERY_EVERY_S)
 
     # while time passes
 
@@ -346,6 +353,12 @@ class Run:
         if isinstance(halt, Lost) and halt.name != "engine":
             self.timeline.add("recorder-lost", name=halt.name, exit_code=halt.code)
         self.timeline.add("halted", reason=str(halt))
+
+    def failed(self, error: Exception) -> None:
+        """Record that gameday itself failed, and where."""
+        self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
+        with suppress(OSError):
+            (self.pack.logs / "gameday.log").write_text(traceback.format_exc())
 
     @contextmanager
     def signals_heard(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gameday import clock
 from gameday.faults.undolog import Entry
-from gameday.files import append_line, read_lines
+from gameday.files import append_line, is_full, read_lines
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -57,6 +57,8 @@ class Timeline:
         """Why nothing can be recorded, seen before there is something to record; None while all is well."""
         if self.trouble is None and not os.access(self.path, os.W_OK):
             self._cannot("it is read-only, or gone")
+        elif self.trouble is None and is_full(self.path.parent):
+            self._cannot("the disk is full")
         return self.trouble
 
     def _cannot(self, why: str) -> None:
