@@ -13,10 +13,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` with `content`: a reader sees the old file or the new one, never half of it."""
     data = content.encode() if isinstance(content, str) else content
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    draft.write_bytes(data)
+    put_in_place(draft, path)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Let a finished draft be `path`, on disk when the call returns."""
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     draft.replace(path)
     sync_folder(path.parent)
 

@@ -34,6 +34,7 @@ TARGETS = ["runner", "engine", "prober", "ledger", "load", "guardian", "runner a
 SEED = int(os.environ.get("GAMEDAY_CRASH_SEED", "20261123"))
 UNDONE_WITHIN_S = 3.0
 LAST_MOMENT_S = 8.0
+LAST_MOMENT_OF_A_RECOVERY_S = 1.0
 PORT = 5432
 LOCUSTFILE = """
 from locust import FastHttpUser, constant, task
@@ -198,8 +199,13 @@ def crash(game: Game, target: str, moment_s: float, targets: Targets, folder: Pa
 
 
 def recover(game: Game, folder: Path) -> None:
+    with recovery(game, folder) as process:
+        assert process.wait(60) == 0
+
+
+def recovery(game: Game, folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gameday", "recover", "--results", str(game.results)]
-    subprocess.run(command, check=True, timeout=60, cwd=folder)
+    return subprocess.Popen(command, cwd=folder)
 
 
 def check(pack: Pack, target: str, killed_ns: int | None, had_record: bool) -> None:
@@ -242,3 +248,39 @@ def test_soak_a_kill_at_a_random_moment_leaves_no_fault(
     number: int, service: Service, targets: Targets, start: Any, tmp_path: Path
 ) -> None:
     play_crash(number, service, targets, start, tmp_path)
+
+
+def play_killed_recoveries(seed: int, service: Service, targets: Targets, start: Any, folder: Path) -> None:
+    """A run whose runner and guardian are killed, and three recoveries that are killed as well."""
+    chance = random.Random(SEED + seed)
+    slow = {"type": "process", "path": "sh", "arguments": ["-c", f"sleep 0.3; touch {folder}/rolled-back"]}
+    rollbacks = [{"type": "action", "name": "roll back", "provider": slow}]
+    game = start(crash_drill(service, targets, folder) | {"rollbacks": rollbacks})
+    game.until("action: thaw")
+    for pid in victims(game, "runner and guardian"):
+        os.kill(pid, signal.SIGKILL)
+    game.process.wait()
+    assert targets.are_broken
+    for _ in range(3):
+        with recovery(game, folder) as process:
+            time.sleep(chance.uniform(0.2, LAST_MOMENT_OF_A_RECOVERY_S))
+            process.kill()
+    recover(game, folder)
+    assert not targets.are_broken and targets.connect
+    check(Pack(game.pack), "runner and guardian", None, had_record=False)
+    assert (folder / "rolled-back").exists()
+    assert wait_until(lambda: not processes_in(folder), 5), processes_in(folder)
+
+
+def test_recoveries_killed_at_random_moments_are_finished_by_the_next(
+    service: Service, targets: Targets, start: Any, tmp_path: Path
+) -> None:
+    play_killed_recoveries(0, service, targets, start, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(1, 21))
+def test_soak_recoveries_killed_at_random_moments_are_finished_by_the_next(
+    number: int, service: Service, targets: Targets, start: Any, tmp_path: Path
+) -> None:
+    play_killed_recoveries(number, service, targets, start, tmp_path)
