@@ -37,5 +37,11 @@ class Unreachable(GamedayError):
     """Something that the run needs did not answer before the run began. Nothing was touched."""
 
 
+class NotRecorded(GamedayError):
+    """A run came to its end, and its folder takes no record. It waits for `gameday recover`."""
+
+    exit_code = 5
+
+
 class FaultError(GamedayError):
     """A fault could not act: its target is missing, ambiguous or refuses."""

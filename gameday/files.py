@@ -13,10 +13,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` with `content`: a reader sees the old file or the new one, never half of it."""
     data = content.encode() if isinstance(content, str) else content
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    draft.write_bytes(data)
+    put_in_place(draft, path)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Let a finished draft be `path`, on disk when the call returns."""
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     draft.replace(path)
     sync_folder(path.parent)
 
@@ -28,6 +35,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk has no block left for this user; a file system that does not count is never full."""
+    disk = os.statvfs(folder)
+    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+    return disk.f_blocks > 0 and free == 0
 
 
 def append_line(path: Path, entry: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ Exit codes:
   2  invalid input, nothing touched
   3  halted or aborted, everything undone
   4  inconclusive: the run cannot know
-  5  an undo is still owed
+  5  an undo is still owed, or the record could not be written: gameday recover
 """
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -19,7 +19,7 @@ from gameday.cli.options import (
     as_mapping,
     sealing,
 )
-from gameday.errors import GamedayError
+from gameday.errors import GamedayError, NotRecorded
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
@@ -142,7 +142,8 @@ def recover(
     """Finish what an interrupted run still owes: RUN, or every unfinished run.
 
     Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot. Values
-    given to the run with --var must be given again. Ends with 5 while something is still owed.
+    given to the run with --var must be given again. Ends with 5 while something is still owed,
+    or a record cannot be written.
     """
     from gameday.evidence import pack
     from gameday.run.recovery import StillRunning, recover_from_disk, unfinished
@@ -157,6 +158,10 @@ def recover(
             owed = recover_from_disk(each, variables, how)
         except StillRunning:
             click.echo(f"{each.run_id}: somebody works on it; try again when that has ended", err=True)
+            is_open = True
+            continue
+        except NotRecorded as error:
+            click.echo(str(error), err=True)
             is_open = True
             continue
         is_open = is_open or bool(owed)

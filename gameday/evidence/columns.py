@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gameday.files import put_in_place
 from gameday.measure.loss import Ledger
 from gameday.measure.samples import Samples, merge, read
 
@@ -44,7 +45,7 @@ def write_samples(raw: Path, target: Path) -> None:
     with pq.ParquetWriter(draft, SAMPLE_SCHEMA, compression="zstd") as writer:
         for source, stems in sources.items():
             writer.write_table(_table(source, merge([read(stem) for stem in stems])))
-    draft.replace(target)
+    put_in_place(draft, target)
 
 
 def read_samples(path: Path, source: str) -> Samples:
@@ -71,7 +72,9 @@ def read_samples(path: Path, source: str) -> Samples:
 def write_ledger(ledger: Ledger, target: Path) -> None:
     """The ledger as Parquet."""
     columns = {column.name: getattr(ledger, column.name) for column in fields(Ledger)}
-    pq.write_table(pa.table(columns), target, compression="zstd")
+    draft = target.with_name(f".{target.name}")
+    pq.write_table(pa.table(columns), draft, compression="zstd")
+    put_in_place(draft, target)
 
 
 def read_ledger(path: Path) -> Ledger:

@@ -84,7 +84,9 @@ def samples(pack: Pack) -> None:
 
     Where the disk takes no more, the recorders' own files stay, and the run is measured from those.
     """
+    done = pack.raw.with_name(f".{pack.raw.name}")
     if not pack.raw.exists():
+        shutil.rmtree(done, ignore_errors=True)
         return
     try:
         if any(pack.raw.glob("*.samples")):
@@ -95,4 +97,6 @@ def samples(pack: Pack) -> None:
         for path in (pack.samples, pack.ledger):
             path.unlink(missing_ok=True)
         return
-    shutil.rmtree(pack.raw)
+    # in one step: whoever is killed while it removes them must not leave some that pass for all
+    pack.raw.replace(done)
+    shutil.rmtree(done)

@@ -131,6 +131,7 @@ def manifest_of(pack: Pack, record: Record) -> dict[str, Any]:
         "files": [
             {"path": name, "size": path.stat().st_size, "sha256": digest(path)}
             for name, path in files_of(pack.folder)
+            if path.is_file() and not path.is_symlink()
         ],
     }
 

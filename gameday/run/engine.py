@@ -32,7 +32,7 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
-from gameday.run.feed import Feed, Line
+from gameday.run.feed import Feed, Line, owe_declared_undo
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -109,8 +109,6 @@ def roll_back(runner: Runner, experiment: Dictionary, journal: Dictionary, setti
     """Play the rollbacks outside of chaoslib's run, as it would have."""
     _, pool = get_background_pools(experiment)
     strategy, registry = settings["runtime"]["rollbacks"]["strategy"], runner.event_registry
-    for handler in registry.handlers:
-        handler.configuration = runner.config
     run_rollback(strategy, pool, experiment, journal, runner.config, runner.secrets, registry, None)
     journal["end"] = clock.rfc3339(clock.Tie.take().utc_ns)
 
@@ -132,9 +130,10 @@ def errors_end_activities_only() -> Iterator[None]:
     """
     run_activity, within = chaoslib.activity.run_activity, chaoslib.hypothesis.within_tolerance
 
-    def guarded_activity(*arguments: Any) -> Any:
+    def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
-            return run_activity(*arguments)
+            owe_declared_undo(activity, configuration)
+            return run_activity(activity, configuration, secrets)
         except (ActivityFailed, InterruptExecution):
             raise
         except Exception as error:

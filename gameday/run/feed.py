@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from gameday.faults.protocol import current_step
 from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
 from gameday.phases import BASELINE, METHOD, UNDO, VERIFICATION
+
+logger = logging.getLogger("chaostoolkit")
 
 RUNNER_IS_GONE = 70
 
@@ -48,8 +51,7 @@ class Line:
 class Feed(RunEventHandler):  # type: ignore[misc]
     """Tells of every activity, keeps the journal on disk, and waits before recovery and rollbacks.
 
-    `configuration` is chaoslib's, once it is loaded: the undo of an activity is logged with its variables
-    filled in, so that it can be played without the experiment.
+    chaoslib drops what a handler raises, so nothing here may decide whether an activity is played.
     """
 
     def __init__(self, line: Line, journal: dict[str, Any], path: Path) -> None:
@@ -57,12 +59,10 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         self.journal = journal
         self.path = path
         self.part = BASELINE
-        self.configuration: dict[str, Any] = {}
 
     def running(
         self, experiment: Any, journal: Any, configuration: dict[str, Any], secrets: Any = None, *_: Any
     ) -> None:
-        self.configuration = configuration
         # what a probe or a vault gave is known only now
         redact.learn(secrets_of({"configuration": configuration, "secrets": secrets}, {}))
 
@@ -92,7 +92,6 @@ class Feed(RunEventHandler):  # type: ignore[misc]
             "runbook": activity.get("runbook"),
         }
         self.line.tell("step-started", name=name, part=self.part, **told)
-        self.owe_declared_undo(activity, name)
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         output = run.get("output")
@@ -108,16 +107,25 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         )
         self.save()
 
-    def owe_declared_undo(self, activity: dict[str, Any], name: str) -> None:
-        """Log the `undo:` that a third-party action declares, before the action acts."""
-        log = UndoLog.of_this_run()
-        if log is not None and isinstance(activity.get("undo"), dict):
-            undo = {"type": "action", "name": f"undo {name}", **activity["undo"]}
-            log.owe(name, name, {"activity": substitute(undo, self.configuration, {})})
-
     def save(self) -> None:
-        """Put the journal on disk as it is now."""
-        write_atomically(self.path, as_json(self.journal))
+        """Put the journal on disk as it is now. A disk that takes no more must not stop the rollbacks."""
+        try:
+            write_atomically(self.path, as_json(self.journal))
+        except OSError as error:
+            logger.warning("The journal cannot be written: %s", error)
+
+
+def owe_declared_undo(activity: dict[str, Any], configuration: Any) -> None:
+    """Log the `undo:` that a third-party action declares, before the action acts.
+
+    Its variables are filled in, so that it can be played without the experiment. Whoever cannot log it
+    must not play the action.
+    """
+    log = UndoLog.of_this_run()
+    if log is not None and isinstance(activity.get("undo"), dict):
+        name = str(activity.get("name"))
+        undo = {"type": "action", "name": f"undo {name}", **activity["undo"]}
+        log.owe(name, name, {"activity": substitute(undo, configuration, {})})
 
 
 def as_json(journal: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday import redact
+from gameday.run.children import open_log
 
 DONE = "done"
 READ_AT_ONCE = 65_536
@@ -31,7 +32,7 @@ class Guardian:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "gameday.run.guardian"]
-        with self.log.open("ab") as log:
+        with open_log(self.log) as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )

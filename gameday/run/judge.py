@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gameday.errors import NotRecorded
 from gameday.evidence import assemble, keep, report
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -9,8 +10,17 @@ from gameday.evidence.seal import Sealed, Sealing, seal
 
 
 def judge(pack: Pack, sealing: Sealing) -> tuple[Record, Sealed]:
-    """The record, the report and the seal of a run that has come to its end, one way or another."""
-    keep.samples(pack)
-    record = assemble.write(pack)
-    report.write(pack)
-    return record, seal(pack, record, sealing)
+    """The record, the report and the seal of a run that has come to its end, one way or another.
+
+    Raises NotRecorded when the folder of the run cannot be written.
+    """
+    try:
+        keep.samples(pack)
+        record = assemble.write(pack)
+        report.write(pack)
+        return record, seal(pack, record, sealing)
+    except OSError as error:
+        raise NotRecorded(
+            f"{pack.folder} cannot be written ({error.strerror}), so the run has no record; once it can, "
+            f"finish the run with: gameday recover {pack.run_id}"
+        ) from error

@@ -28,7 +28,6 @@ def writer(log: Path) -> Iterator[int]:
         yield descriptor
         os.close(descriptor)
         return
-    log.touch()
     text_out, text_in = os.pipe()
     secrets_out, secrets_in = os.pipe()
     command = [sys.executable, "-I", "-S", redact.__file__, str(secrets_out), str(log)]

@@ -6,6 +6,7 @@ Doing it twice is safe; two at once exclude each other by the run's lock.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def recover(
     try:
         for identity in left_over(pack):
             identity.kill_group()
-        (pack.folder / reserve.NAME).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (pack.folder / reserve.NAME).unlink(missing_ok=True)
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
         timeline.add("aborted", reason=reason)

@@ -15,6 +15,10 @@ class Reserve:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self.take()
+
+    def take(self) -> None:
+        """Take up the room, if there is so much."""
         with contextlib.suppress(OSError), self.path.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, BYTES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ class Rollbacks:
             "secrets": redact.known(),
         }
         engine = Child.engine(orders, pack.logs / "engine.log", engine_environment(pack))
-        remember(pack, "engine", engine.process.pid)
+        with contextlib.suppress(OSError):
+            remember(pack, "engine", engine.process.pid)
         end_ns = clock.now_ns() + round(WITHIN_S * clock.NS_PER_S)
         is_open = True
         while is_open and clock.now_ns() < end_ns:

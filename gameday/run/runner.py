@@ -11,13 +11,14 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from gameday import clock, phases, redact
+from gameday.errors import NotRecorded
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -93,7 +94,8 @@ class Outcome:
 def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     """Play an experiment whose activities have been validated.
 
-    Raises GamedayError, with nothing touched, when it cannot begin.
+    Raises GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to
+    put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
     redact.learn(experiment.secrets)
@@ -104,7 +106,11 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     with game.signals_heard(), view:
         game.play()
     logs.finish()
-    record, sealed = judge(folder, options.sealing)
+    try:
+        record, sealed = judge(folder, options.sealing)
+    except NotRecorded:
+        game.guardian.release()  # it could do no more
+        raise
     game.guardian.release()
     lock.release()
     view.end(folder, record, sealed)
@@ -151,8 +157,7 @@ class Run:
         except (Halt, Lost) as halt:
             self.halted(halt)
         except Exception as error:  # noqa: BLE001 - whatever failed, everything is put back and recorded
-            self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-            (self.pack.logs / "gameday.log").write_text(redact.text(traceback.format_exc()))
+            self.failed(error)
         finally:
             self.reserve.free()
             self.put_back()
@@ -279,15 +284,24 @@ class Run:
         }
 
     def after_check(self) -> None:
-        """Watch that service is as before, until every outage so far is over for sure."""
+        """Watch that service is as before; whatever cuts that short is recorded, all else is done."""
         self.phase(phases.AFTER_CHECK)
-        limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
+        self.reserve.take()  # the undo may have needed it, and so may the record
         try:
-            self.wait(self.plan.after_check)
-            while None in self.outages_so_far() and clock.now_ns() < limit_ns:
-                self.wait(LOOK_FOR_RECOVERY_EVERY_S)
+            self.see_it_as_before()
         except (Halt, Lost) as halt:
             self.halted(halt)
+        except Exception as error:  # noqa: BLE001 - the run has to be recorded
+            self.failed(error)
+        finally:
+            self.reserve.free()
+
+    def see_it_as_before(self) -> None:
+        """Wait until every outage so far is over for sure."""
+        limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
+        self.wait(self.plan.after_check)
+        while None in self.outages_so_far() and clock.now_ns() < limit_ns:
+            self.wait(LOOK_FOR_RECOVERY_EVERY_S)
 
     # while time passes
 
@@ -316,8 +330,8 @@ class Run:
         self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
-        if self.timeline.trouble is not None:
-            raise Halt(self.timeline.trouble)
+        if why := self.timeline.check():
+            raise Halt(why)
         if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
             raise Halt(why)
         self.crew.look_after()
@@ -362,6 +376,12 @@ class Run:
         if isinstance(halt, Lost) and halt.name != "engine":
             self.timeline.add("recorder-lost", name=halt.name, exit_code=halt.code)
         self.timeline.add("halted", reason=str(halt))
+
+    def failed(self, error: Exception) -> None:
+        """Record that gameday itself failed, and where."""
+        self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
+        with suppress(OSError):
+            (self.pack.logs / "gameday.log").write_text(redact.text(traceback.format_exc()))
 
     @contextmanager
     def signals_heard(self) -> Iterator[None]:

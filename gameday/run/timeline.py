@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from gameday import clock, redact
 from gameday.chain import Chain
 from gameday.faults.undolog import Entry
-from gameday.files import read_lines
+from gameday.files import is_full, read_lines
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -50,9 +51,20 @@ class Timeline:
         try:
             self.chain.append(entry)
         except OSError as error:
-            self.trouble = f"{self.path.parent} cannot be written: {error.strerror}"
+            self._cannot(str(error.strerror))
         for listener in self.listeners:
             listener(entry)
+
+    def check(self) -> str | None:
+        """Why nothing can be recorded, seen before there is something to record; None while all is well."""
+        if self.trouble is None and not os.access(self.path, os.W_OK):
+            self._cannot("it is read-only, or gone")
+        elif self.trouble is None and is_full(self.path.parent):
+            self._cannot("the disk is full")
+        return self.trouble
+
+    def _cannot(self, why: str) -> None:
+        self.trouble = f"{self.path.parent} cannot be written: {why}"
 
     def undo(self, event: str, entry: Entry, detail: str) -> None:
         """Record how an undo goes."""

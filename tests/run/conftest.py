@@ -116,6 +116,26 @@ def start(tmp_path: Path) -> Iterator[Any]:
         game.process.communicate()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 40 MB of its own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)], check=False)
+    if made.returncode:
+        assert os.environ.get("GAMEDAY_REQUIRE_ALL") != "1", "cannot mount a disk of its own"
+        pytest.skip("cannot mount a disk of its own")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Fill a disk to its last byte."""
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(65_536))
+
+
 def drill(service: Service, *method: dict[str, Any], **blocks: Any) -> dict[str, Any]:
     """A short experiment on the service: one probe, short baseline and sustain."""
     probe = {"http": f"{service.url}/health", "every": "10ms", "timeout": "500ms"}

@@ -1,7 +1,8 @@
-"""What stops a run, and what a run leaves when it is stopped: in every phase, by every means."""
+"""What stops a run, and what a run leaves when it is stopped."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,10 +20,8 @@ import pytest
 from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
 from gameday.processes import Identity
-from tests.run.conftest import HERE, Service, action, drill
-from tests.run.test_drill import children_of, is_running, pause, resume
-
-PHASES = ["baseline", "method", "recovery", "verification", "undo", "after-check"]
+from tests.run.conftest import Game, Service, action, drill, fill
+from tests.run.test_drill import children_of, is_running, pause
 
 
 def gameday(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -32,18 +31,6 @@ def gameday(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def long_pause(service: Service, **blocks: Any) -> dict[str, Any]:
     return drill(service, pause(service, pauses={"after": 30}), **blocks)
-
-
-def whole_drill(service: Service) -> dict[str, Any]:
-    """A drill that stays a while in every phase."""
-    back = {"type": "process", "path": "sleep", "arguments": ["0.5"]}
-    return drill(
-        service,
-        pause(service, pauses={"after": 0.7}),
-        resume(service),
-        ledger={"http": f"{service.url}/orders", "rate": "200/s"},
-        rollbacks=[{"type": "action", "name": "go home", "provider": back}],
-    )
 
 
 def test_a_halt_condition_stops_the_run_inside_a_blocking_call(service: Service, start: Any) -> None:
@@ -122,15 +109,20 @@ def test_a_second_ctrl_c_hands_the_undo_to_the_guardian(service: Service, start:
     assert json.loads(pack.record.read_text())["verdict"] == "aborted"
 
 
-def test_recover_finishes_what_runner_and_guardian_left(service: Service, start: Any, tmp_path: Path) -> None:
-    game = start(long_pause(service))
-    game.until("is stopped")
+def kill_both(game: Game) -> None:
+    """Kill the guardian and the runner: nobody is left to undo."""
     guardian = next(
         child for child in children_of(game) if "gameday.run.guardian" in " ".join(child.cmdline())
     )
     guardian.kill()
     game.process.kill()
     game.process.wait()
+
+
+def test_recover_finishes_what_runner_and_guardian_left(service: Service, start: Any, tmp_path: Path) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    kill_both(game)
     assert not is_running(service)
     refused = gameday("run", "experiment.yaml", "--results", str(game.results), cwd=tmp_path)
     assert refused.returncode == 2
@@ -158,85 +150,115 @@ def test_a_process_of_another_boot_is_never_taken_for_one_of_the_run() -> None:
     assert not replace(mine, started=mine.started - 1).is_alive
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_ctrl_c_in_any_phase_halts_and_undoes(service: Service, start: Any, phase: str) -> None:
-    game = start(whole_drill(service))
-    game.until(f"── {phase}")
-    time.sleep(0.15)
-    game.process.send_signal(signal.SIGINT)
-    code, record = game.end()
-    assert (code, record["verdict"]) == (3, "halted"), record["reasons"]
-    assert is_running(service)
-    assert all(undo["verified"] for undo in record["undo"])
-
-
-SOAK = pytest.mark.soak
-
-
-@pytest.mark.parametrize(
-    "phase",
-    [
-        "method",
-        "roll_back",
-        *(pytest.param(name, marks=SOAK) for name in ("begin", "baseline", "recovery", "verification")),
-    ],
-)
-def test_an_exception_in_any_phase_aborts_and_undoes(service: Service, tmp_path: Path, phase: str) -> None:
-    import yaml
-
-    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(whole_drill(service)))
-    code = (
-        "import sys; from gameday.run import runner; from gameday.cli import main\n"
-        f"whole = runner.Run.{phase}\n"
-        "def broken(self):\n    whole(self)\n    raise RuntimeError('a defect')\n"
-        f"runner.Run.{phase} = broken\n"
-        "sys.argv = ['gameday', 'run', 'experiment.yaml', '--plain']; main()"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment,
-        timeout=60,
-        check=False,
-    )
-    record = json.loads((tmp_path / done.stdout.strip() / "record.json").read_text())
-    assert (done.returncode, record["verdict"]) == (3, "aborted"), done.stderr
-    assert "a defect" in record["reasons"][0]
-    assert is_running(service)
-    assert all(undo["verified"] for undo in record["undo"])
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 40 MB of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)], check=False)
-    if made.returncode:
-        assert os.environ.get("GAMEDAY_REQUIRE_ALL") != "1", "cannot mount a disk of its own"
-        pytest.skip("cannot mount a disk of its own")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_full_disk_halts_and_everything_is_undone(service: Service, start: Any, small_disk: Path) -> None:
     game = start(long_pause(service), "--results", str(small_disk))
     game.results = small_disk
     game.until("is stopped")
-    with (small_disk / "filler").open("wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 65_536)
-                file.flush()
-        except OSError:
-            pass
+    fill(small_disk)
     code, record = game.end()
     assert (code, record.get("verdict")) == (3, "halted"), "".join(game.said)
+    assert "cannot be written: the disk is full" in record["reasons"][0]
     assert is_running(service)
     assert psutil.pid_exists(service.process.pid)
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nothing under a folder can be opened for writing meanwhile, not even by root."""
+    for options in (["--bind", str(folder)], ["-o", "remount,bind,ro"]):
+        subprocess.run(["mount", *options, str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_results_folder_turned_read_only_halts_and_a_recovery_makes_up_for_the_record(
+    service: Service, start: Any, small_disk: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "rolled-back"
+    touch = {"type": "process", "path": "touch", "arguments": [str(mark)]}
+    rollbacks = [{"type": "action", "name": "roll back", "provider": touch}]
+    game = start(long_pause(service, rollbacks=rollbacks), "--results", str(small_disk))
+    game.results = small_disk
+    game.until("is stopped")
+    with read_only(small_disk):
+        code, record = game.end(20)
+        said = "".join(game.said)
+        assert (code, record, is_running(service), mark.exists()) == (5, {}, True, True), said
+        assert "halted" in said and "cannot be written (Read-only file system)" in said
+        assert f"gameday recover {game.pack.name}" in said and "Traceback" not in said
+        too_early = gameday("recover", "--results", str(small_disk), cwd=tmp_path)
+        assert (too_early.returncode, "Traceback" in too_early.stderr) == (5, False)
+        assert "cannot be written (Read-only file system)" in too_early.stderr
+    recover_and_check(game)
+
+
+def test_what_runner_and_guardian_left_on_a_read_only_disk_is_undone(
+    service: Service, start: Any, small_disk: Path, tmp_path: Path
+) -> None:
+    game = start(long_pause(service), "--results", str(small_disk))
+    game.results = small_disk
+    game.until("is stopped")
+    with read_only(small_disk):
+        kill_both(game)
+        done = gameday("recover", "--results", str(small_disk), cwd=tmp_path)
+        assert (done.returncode, is_running(service)) == (5, True), done.stderr
+    recover_and_check(game)
+
+
+def recover_and_check(game: Game) -> None:
+    done = gameday("recover", "--results", str(game.results), cwd=game.results)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((game.pack / "record.json").read_text())
+    assert record["verdict"] == "aborted"
+    assert [undo["verified"] for undo in record["undo"]] == [True]
+
+
+def test_an_action_whose_undo_cannot_be_logged_is_not_played(
+    service: Service, start: Any, tmp_path: Path
+) -> None:
+    nowhere = {"type": "process", "path": "sh", "arguments": ["-c", "ln -s /no/such/log $GAMEDAY_UNDO_LOG"]}
+    touch = {"type": "process", "path": "touch", "arguments": [str(tmp_path / "broken")]}
+    remove = {"type": "process", "path": "rm", "arguments": [str(tmp_path / "broken")]}
+    code, record = start(
+        drill(
+            service,
+            {"type": "action", "name": "lose the log", "provider": nowhere},
+            {"type": "action", "name": "break", "provider": touch, "undo": {"provider": remove}},
+        )
+    ).end()
+    assert (code, record["verdict"]) == (1, "failed")
+    assert "the action 'break' failed: FileNotFoundError" in record["reasons"][0]
+    assert not (tmp_path / "broken").exists()
+
+
+@pytest.mark.parametrize(
+    ("greedy", "verdict", "reason"),
+    [
+        (
+            action("take it", "tests.run.steps", "take_memory", more_mb=200),
+            "failed",
+            "the action 'take it' failed: MemoryError",
+        ),
+        (
+            action("take it", "tests.run.steps", "die_as_by_the_oom_killer"),
+            "halted",
+            "'engine' ended by itself (exit code -9)",
+        ),
+    ],
+    ids=["MemoryError", "SIGKILL"],
+)
+def test_an_engine_out_of_memory_never_passes_and_everything_is_undone(
+    service: Service, start: Any, greedy: dict[str, Any], verdict: str, reason: str
+) -> None:
+    experiment = drill(service, pause(service), greedy)
+    experiment["objectives"]["deadline"] = "500ms"
+    _, record = start(experiment).end()
+    assert record["verdict"] == verdict
+    assert any(reason in why for why in record["reasons"]), record["reasons"]
+    assert is_running(service)
+    assert [undo["verified"] for undo in record["undo"]] == [True]
 
 
 def test_a_dead_locust_worker_halts(service: Service, start: Any, tmp_path: Path) -> None:
