@@ -61,7 +61,7 @@ class Targets:
         return any(map(is_frozen, self.pids)) or "gameday" in self.rules()
 
     def rules(self) -> str:
-        """The firewall of the namespace; nft also shows what iptables laid."""
+        """The firewall of the namespace; where there is nft, a partition uses it."""
         if self.namespace is None:
             return ""
         return Local().do(["ip", "netns", "exec", self.namespace, "nft", "list", "ruleset"])

@@ -20,6 +20,7 @@ import pytest
 from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
 from gameday.processes import Identity
+from gameday.run.children import wait_until
 from tests.run.conftest import Game, Service, action, drill, fill
 from tests.run.test_drill import children_of, is_running, pause
 
@@ -204,6 +205,25 @@ def test_what_runner_and_guardian_left_on_a_read_only_disk_is_undone(
         kill_both(game)
         done = gameday("recover", "--results", str(small_disk), cwd=tmp_path)
         assert (done.returncode, is_running(service)) == (5, True), done.stderr
+    recover_and_check(game)
+
+
+def test_a_run_does_not_begin_on_a_read_only_disk(service: Service, start: Any, small_disk: Path) -> None:
+    with read_only(small_disk):
+        game = start(long_pause(service), "--results", str(small_disk))
+        assert game.end() == (2, {})
+    assert f"gameday: cannot write under {small_disk}: Read-only file system" in "".join(game.said)
+
+
+@pytest.mark.soak
+def test_the_guardian_undoes_on_a_read_only_disk_too(service: Service, start: Any, small_disk: Path) -> None:
+    game = start(long_pause(service), "--results", str(small_disk))
+    game.results = small_disk
+    game.until("is stopped")
+    with read_only(small_disk):
+        game.process.kill()
+        assert wait_until(lambda: is_running(service), 3)
+        time.sleep(1)  # it has to let go of the run
     recover_and_check(game)
 
 
