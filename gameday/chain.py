@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gameday.files import append_line
 
 LINK = "chain"
+
+Finish = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Chain:
@@ -28,13 +31,18 @@ class Chain:
         self._read = 0
         self._is_torn = False
 
-    def append(self, entry: dict[str, Any]) -> None:
-        """Append one line and wait until it is on disk. Raises OSError when the disk takes no more."""
+    def append(self, entry: dict[str, Any], finish: Finish = lambda linked: linked) -> dict[str, Any]:
+        """Append one line and wait until it is on disk; returns it. `finish` may add to it once it is linked.
+
+        Raises OSError when the disk takes no more.
+        """
         self._catch_up()
         link = self._hash.copy()
         if self._is_torn:  # append_line closes a torn line first
             link.update(b"\n")
-        append_line(self.path, {**entry, LINK: link.hexdigest()})
+        line = finish({**entry, LINK: link.hexdigest()})
+        append_line(self.path, line)
+        return line
 
     def _catch_up(self) -> None:
         """Take in what the file has got since: also what a crash left torn, or another writer wrote."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 from pathlib import Path
 
@@ -16,3 +17,8 @@ def git(folder: Path, *words: str) -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [line for line in done.stdout.splitlines() if line] if done.returncode == 0 else []
+
+
+def whoever() -> str:
+    """Who is at the keyboard: git's e-mail address, else the login name."""
+    return next(iter(git(Path.cwd(), "config", "user.email")), getpass.getuser())

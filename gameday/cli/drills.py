@@ -106,10 +106,11 @@ def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
     The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
     """
     from gameday.experiment import load
+    from gameday.git import whoever
     from gameday.guardrails import approvals
 
     experiment = load(file, as_mapping(variables))
-    made = approvals.approve(experiment, by or approvals.whoever())
+    made = approvals.approve(experiment, by or whoever())
     click.echo(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
 
 

@@ -1,14 +1,19 @@
-"""The commands around evidence: report, verify, keys."""
+"""The commands around evidence: report, verify, hand over, and add what people say."""
 
 from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gameday.cli.options import RESULTS
+from gameday.cli.options import KEY, RESULTS, sealing
+from gameday.errors import GamedayError
+
+BY = click.option("--by", help="Who says so. Default: git's user.email, else the login name.")
 
 
 @click.command()
@@ -24,7 +29,11 @@ def report(run_name: str, results: Path) -> None:
 @click.command()
 @click.argument("run_name", metavar="RUN")
 @click.option(
-    "--key", type=click.Path(dir_okay=False, path_type=Path), help="The public key that must have signed."
+    "--key",
+    "public_keys",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The public key that must have signed; further ones are believed on what was added afterwards.",
 )
 @click.option(
     "--stamp-roots",
@@ -32,7 +41,7 @@ def report(run_name: str, results: Path) -> None:
     help="Certificates (PEM) of the time-stamp authorities to believe.",
 )
 @RESULTS
-def verify(run_name: str, key: Path | None, stamp_roots: Path | None, results: Path) -> None:
+def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | None, results: Path) -> None:
     """Check the seal of RUN and measure it again: a folder, a zip, a run id, or `latest`. Needs no network.
 
     Signature, every hash, the timeline's chain, the schema; then RTO, RPO, SLIs and verdict from the raw
@@ -42,10 +51,10 @@ def verify(run_name: str, key: Path | None, stamp_roots: Path | None, results: P
     from gameday.evidence.verify import opened
     from gameday.evidence.verify import verify as check
 
-    public = keys.public_key(key) if key else None
+    believed = [keys.public_key(key) for key in public_keys]
     path = Path(run_name) if Path(run_name).is_file() else pack.find(results, run_name).folder
     with opened(path) as chosen:
-        found = check(chosen, public, stamp_roots)
+        found = check(chosen, next(iter(believed), None), stamp_roots, believed[1:])
         run_id = chosen.run_id if not found.findings else path.name
     for line in found.holds:
         click.secho(f"✓ {line}", fg="green")
@@ -86,4 +95,112 @@ def keys(folder: Path, name: str, public_of: str | None) -> None:
     click.echo(f"key {shown(keyid)}")
 
 
-COMMANDS = (report, verify, keys)
+@click.command()
+@click.argument("run_name", metavar="RUN")
+@click.argument("where", metavar="[WHERE]", default=".")
+@RESULTS
+def export(run_name: str, where: str, results: Path) -> None:
+    """Make one .zip of RUN to hand over, and read it back: in a folder, or at a URL such as s3://bucket/path.
+
+    `gameday verify` takes the zip as it is. URLs are fsspec's; what a scheme needs must be installed.
+    """
+    from gameday.evidence import export as exporting
+    from gameday.evidence import pack
+
+    click.echo(exporting.export(pack.find(results, run_name), where))
+
+
+@click.command()
+@click.argument("run_name", metavar="RUN")
+@click.argument("text")
+@BY
+@KEY
+@RESULTS
+def note(run_name: str, text: str, by: str | None, key: str | None, results: Path) -> None:
+    """Add a note to RUN after its seal: what a person saw, decided or learned. Signed if there is a key."""
+    _add(run_name, results, key, "note", by, text=text)
+
+
+@click.command()
+@click.argument("run_name", metavar="RUN")
+@click.argument("verb", type=click.Choice(["add", "close", "list"]))
+@click.argument("words", nargs=-1, metavar="[FINDING | ID TEXT]")
+@click.option("--severity", type=click.Choice(["low", "medium", "high", "critical"]), default="medium")
+@click.option("--owner", help="Who will mend it.")
+@click.option("--due", type=click.DateTime(["%Y-%m-%d"]), help="Until when, 2027-01-31.")
+@BY
+@KEY
+@RESULTS
+def action(
+    run_name: str,
+    verb: str,
+    words: tuple[str, ...],
+    severity: str,
+    owner: str | None,
+    due: datetime | None,
+    by: str | None,
+    key: str | None,
+    results: Path,
+) -> None:
+    """Keep the findings of RUN: what must be mended, by whom, until when.
+
+    \b
+    gameday action latest add "the standby lagged by 4 s" --severity high --owner ann --due 2027-01-31
+    gameday action latest close A1 "replication has its own network now"
+    gameday action latest list
+    """
+    from gameday.evidence import afterwards, pack
+
+    chosen = pack.find(results, run_name)
+    if verb == "list":
+        for each in afterwards.read(chosen).actions:
+            click.echo(afterwards.in_words(each))
+    elif verb == "add" and len(words) == 1:
+        until = due.date().isoformat() if due else None
+        fields = {"text": words[0], "severity": severity, "owner": owner, "due": until}
+        _add(run_name, results, key, "action", by, id=afterwards.next_action(chosen), **fields)
+    elif verb == "close" and len(words) in (1, 2):
+        identity, text = words[0], words[1] if len(words) == 2 else ""
+        afterwards.open_action(chosen, identity)
+        _add(run_name, results, key, "action-closed", by, id=identity, text=text)
+    else:
+        raise click.UsageError('write: add "FINDING", or close ID ["TEXT"]')
+
+
+@click.command("sign-off")
+@click.argument("run_name", metavar="RUN")
+@click.option("--role", help="As whom: service owner, head of risk.")
+@click.option("--reject", is_flag=True, help="The run is not accepted as a test.")
+@click.option("--text", default="", help="What is said with it.")
+@BY
+@KEY
+@RESULTS
+def sign_off(
+    run_name: str, role: str | None, reject: bool, text: str, by: str | None, key: str | None, results: Path
+) -> None:
+    """Accept RUN as a test, or reject it, in your own name. Signed if there is a key."""
+    _add(run_name, results, key, "sign-off", by, role=role, accepted=not reject, text=text)
+
+
+def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | None, **fields: Any) -> None:
+    """Add an entry after the seal, and say what was added."""
+    from gameday.evidence import afterwards, pack
+    from gameday.evidence.pack import AFTERWARDS
+    from gameday.run.lock import Lock
+
+    chosen = pack.find(results, run_name)
+    how = sealing(key, None)
+    lock = Lock(chosen.folder)
+    if not lock.take():
+        raise GamedayError(f"somebody works on run {chosen.run_id}; try again when that has ended")
+    try:
+        made = afterwards.add(chosen, how, kind, by, **fields)
+    finally:
+        lock.release()
+    signed = f"signed with key {made.signature['keyid'][:16]}" if made.signature else "not signed"
+    click.echo(
+        f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {chosen.folder / AFTERWARDS}"
+    )
+
+
+COMMANDS = (report, verify, keys, export, note, action, sign_off)

@@ -12,7 +12,8 @@ import json
 import math
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from securesystemslib.signer import SSlibKey
 from gameday.chain import first_broken
 from gameday.errors import GamedayError
 from gameday.evidence import assemble, timestamp
-from gameday.evidence.pack import MANIFEST, SEAL, STAMP, Pack, digest
+from gameday.evidence.afterwards import ENTRY_TYPE, Entry, payload_of
+from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, Pack, digest
 from gameday.evidence.record import SEALED_SINCE, Record, version_of
 from gameday.evidence.seal import PAYLOAD_TYPE, as_json, files_of, shown
 
@@ -58,10 +60,13 @@ class Verification:
         self.findings.append(Finding(file, message))
 
 
-def verify(pack: Pack, key: SSlibKey | None = None, stamp_roots: Path | None = None) -> Verification:
+def verify(
+    pack: Pack, key: SSlibKey | None = None, stamp_roots: Path | None = None, others: Sequence[SSlibKey] = ()
+) -> Verification:
     """Verify a pack. key: whose signature is asked for. stamp_roots: certificates of time-stamp authorities.
 
-    Raises GamedayError when the folder holds no run.
+    others: whose signatures are also believed on what was added after the seal. Raises GamedayError when the
+    folder holds no run.
     """
     found = Verification()
     record = _stored_record(pack, found)
@@ -69,12 +74,13 @@ def verify(pack: Pack, key: SSlibKey | None = None, stamp_roots: Path | None = N
         manifest = _seal(pack, key, stamp_roots, found)
         _files(pack, manifest, found)
         _chain(pack, manifest, found)
+        _afterwards(pack, [*([key] if key else []), *others], found)
     else:
         found.unchecked.append("no seal: it was made by a gameday that did not seal yet")
         _digests(pack, record or {}, found)
     if record is None:
         return found
-    derived = (SEAL, STAMP, MANIFEST, pack.record.name, pack.report.name)
+    derived = (SEAL, STAMP, MANIFEST, AFTERWARDS, pack.record.name, pack.report.name)
     if any(finding.file not in derived for finding in found.findings):
         found.unchecked.append("not measured again: what it would be measured from was changed")
     else:
@@ -250,6 +256,49 @@ def _chain(pack: Pack, manifest: dict[str, Any] | None, found: Verification) -> 
         found.wrong(pack.timeline.name, "does not end where it was sealed")
     else:
         found.holds.append(f"the timeline's chain of {head['lines']} lines")
+
+
+def _afterwards(pack: Pack, keys: Sequence[SSlibKey], found: Verification) -> None:
+    """What was added after the seal follows from it, entry by entry, and is by whom it says."""
+    path, seal = pack.folder / AFTERWARDS, pack.folder / SEAL
+    if not path.is_file() or not seal.is_file():
+        return
+    data = path.read_bytes()
+    broken = first_broken(data, before=seal.read_bytes())
+    if broken is not None:
+        found.wrong(AFTERWARDS, f"line {broken} does not follow from the seal and the lines before it")
+        return
+    by_id = {key.keyid: key for key in keys}
+    for number, text in enumerate(data.splitlines(), 1):
+        try:
+            line = json.loads(text)
+            entry = Entry.model_validate(line)
+        except (ValueError, TypeError):
+            found.wrong(AFTERWARDS, f"line {number} is no entry")
+            continue
+        what = f"{entry.kind} {entry.id or ''}".strip() + f" by {entry.by}"
+        if entry.signature is None:
+            found.unchecked.append(f"{what}: not signed")
+        elif (signer := by_id.get(entry.signature.get("keyid", ""))) is None:
+            keyid = entry.signature.get("keyid", "")
+            found.unchecked.append(f"{what}: signed with key {shown(keyid)}, which was not given")
+        elif not _is_signed(line, signer):
+            found.wrong(AFTERWARDS, f"line {number}: the signature of the {what} does not hold")
+        else:
+            found.holds.append(f"{what}: signed with key {shown(signer.keyid)}")
+
+
+def _is_signed(line: dict[str, Any], key: SSlibKey) -> bool:
+    envelope = {
+        "payload": b64encode(payload_of(line)).decode(),
+        "payloadType": ENTRY_TYPE,
+        "signatures": [dict(line["signature"])],
+    }
+    try:
+        Envelope.from_dict(envelope).verify([key], 1)
+    except Exception:  # noqa: BLE001 - a tampered signature may fail in any way, and is only ever wrong
+        return False
+    return True
 
 
 def _digests(pack: Pack, record: dict[str, Any], found: Verification) -> None:

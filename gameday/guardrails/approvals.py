@@ -6,7 +6,6 @@ and reviewed. An approval names the digest of the file and of the `--var` values
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 from collections.abc import Iterator
@@ -102,8 +101,3 @@ def _from_git(path: Path) -> Iterator[str]:
     yield from last
     if git(path.parent, "status", "--porcelain", "--", path.name):
         yield from (*git(path.parent, "config", "user.email"), *git(path.parent, "config", "user.name"))
-
-
-def whoever() -> str:
-    """Who is at the keyboard: git's e-mail address, else the login name."""
-    return next(iter(git(Path.cwd(), "config", "user.email")), getpass.getuser())
