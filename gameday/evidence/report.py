@@ -13,11 +13,14 @@ import numpy as np
 
 from gameday.clock import NS_PER_S
 from gameday.errors import GamedayError
-from gameday.evidence import columns, plots
+from gameday.evidence import afterwards, columns, frameworks, plots, testrecord
+from gameday.evidence.afterwards import Afterwards
 from gameday.evidence.bar import Bar, bar
+from gameday.evidence.frameworks import DISCLAIMER, Clause
 from gameday.evidence.losses import LostWrite, is_lost, matrix, matrix_of_counts
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import LatencyPart, OutagePart, Record, SliPart, StepPart
+from gameday.evidence.testrecord import Section
 from gameday.evidence.wording import (
     above,
     below,
@@ -77,7 +80,9 @@ def render(pack: Pack) -> str:
     environment.filters |= {"below": below, "above": above, "plain": plain}
     run = Run(pack)
     css = (TEMPLATES / "report.css").read_text()
-    return environment.get_template("report.html").render(run=run, record=run.record, css=css)
+    return environment.get_template("report.html").render(
+        run=run, record=run.record, css=css, disclaimer=DISCLAIMER
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,26 @@ class Run:
         if tied_ns is None or tied_utc_ns is None:
             return Ruler(zero_utc_ns, None)
         return Ruler(zero_utc_ns, int(tied_ns) + zero_utc_ns - int(tied_utc_ns))
+
+    @cached_property
+    def added(self) -> Afterwards:
+        """What people added after the seal."""
+        return afterwards.read(self.pack)
+
+    @cached_property
+    def test_record(self) -> list[Section]:
+        """The DR test record, section by section."""
+        return testrecord.sections(self.record, self.added)
+
+    @cached_property
+    def not_recorded(self) -> list[str]:
+        """What is asked for and nobody recorded."""
+        return testrecord.not_recorded(self.record, self.added)
+
+    @cached_property
+    def clauses(self) -> list[Clause]:
+        """What this run gives for the clauses of frameworks."""
+        return frameworks.clauses(self.record, self.added)
 
     @property
     def duration_s(self) -> float:
