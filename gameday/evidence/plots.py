@@ -5,29 +5,20 @@ Drawing is pure: the same scene gives the same bytes. Seconds are seconds of the
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+from gameday.evidence.buckets import bucket_s, edges, percentiles
+from gameday.evidence.colours import BAD, CARD, GOOD, GRID, INFO, INK, MUTED, WARN
+from gameday.evidence.scene import Numbers, Rate, Requests, Scene, Shade, Trace
+from gameday.evidence.svg import as_svg, inline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Numbers = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-
-# drawn in colours that nothing else uses, which become the page's own, so that dark mode and paper work
-INK, MUTED, GRID, CARD = "#010101", "#010102", "#010103", "#010104"
-GOOD, BAD, WARN, INFO = "#010105", "#010106", "#010107", "#010108"
-COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", CARD: "card"}
-COLOURS |= {GOOD: "good", BAD: "bad", WARN: "warn", INFO: "info"}
 OF_KIND = {"fault": BAD, "failover": INFO, "failback": INFO, "recovered": GOOD, "signal": WARN}
 
 WIDTH_PX, LEFT_PX, RIGHT_PX, BOTTOM_PX = 1000, 52, 14, 40
@@ -35,7 +26,6 @@ TITLE_PX, BETWEEN_PX = 19, 13
 MARKS_PX, PHASES_PX = 44, 22
 BUBBLE_PX = 19
 CHARACTER_PX = 6.1
-MAX_BUCKETS = 150
 FLOORS = (0.99, 0.95, 0.9, 0.8, 0.5, 0.0)
 
 STYLE: dict[Any, Any] = {
@@ -69,96 +59,12 @@ STYLE: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A phase of the run."""
-
-    name: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A moment worth a line through every row; its number leads to the legend. `kind` chooses the colour."""
-
-    number: int
-    label: str
-    at_s: float
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shade:
-    """An outage: from its first bad sample to its recovery (None: it lasted), `low_s` to `high_s` long."""
-
-    start_s: float
-    end_s: float | None
-    low_s: float | None
-    high_s: float | None
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One SLI: the share of good samples in the trailing window, at moments; NaN where there were none."""
-
-    name: str
-    objective: float | None
-    note: str
-    at_s: Numbers
-    share: Numbers
-    outages: tuple[Shade, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """Requests in order of their send: when, whether they failed, and how long they took."""
-
-    name: str
-    sent_s: Numbers
-    failed: Flags
-    latency_ms: Numbers
-    outages: tuple[Shade, ...] = ()
-
-    def between(self, start_s: float, end_s: float) -> Requests:
-        """The requests sent in [start_s, end_s)."""
-        first, last = (int(place) for place in np.searchsorted(self.sent_s, [start_s, end_s]))
-        cut = slice(first, last)
-        return Requests(self.name, self.sent_s[cut], self.failed[cut], self.latency_ms[cut], self.outages)
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Things that happen so and so often: for each kind its label, its colour and its sorted moments."""
-
-    name: str
-    kinds: tuple[tuple[str, str, Numbers], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """All that one plot shows, between two moments. `name` makes its ids unique on the page."""
-
-    name: str
-    title: str
-    description: str
-    start_s: float
-    end_s: float
-    bands: tuple[Band, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    traces: tuple[Trace, ...] = ()
-    rates: tuple[Rate, ...] = ()
-    latency: Requests | None = None
-    dots: tuple[Requests, ...] = ()
-
-
 def draw(scene: Scene) -> str:
     """The scene as an `<svg>` element: marks and phases on top, then one row a series."""
     import matplotlib
 
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": scene.name}):
-        return _inline(_svg(_figure(scene)), scene)
+        return inline(as_svg(_figure(scene)), scene)
 
 
 def _figure(scene: Scene) -> Figure:
@@ -355,32 +261,6 @@ def _log_axis(axes: Axes, values: Numbers, room: float = 0.8) -> None:
     axes.grid(axis="y")
 
 
-def edges(start_s: float, end_s: float, width_s: float) -> Numbers:
-    """Bucket edges at multiples of the width, cut to the range; a sliver at an end joins its neighbour."""
-    inner_s = np.arange(np.ceil(start_s / width_s), np.floor(end_s / width_s) + 1) * width_s
-    keep = (inner_s > start_s + width_s / 2) & (inner_s < end_s - width_s / 2)
-    edges_s: Numbers = np.concatenate(([start_s], inner_s[keep], [end_s]))
-    return edges_s
-
-
-def bucket_s(range_s: float, count: int) -> float:
-    """A round bucket width: at most 150 buckets, and on average at least twenty samples in each."""
-    wanted_s = max(range_s / MAX_BUCKETS, 20 * range_s / max(count, 1), 0.01)
-    power = 10.0 ** np.floor(np.log10(wanted_s))
-    return float(next(power * step for step in (1, 2, 5, 10) if power * step >= wanted_s * 0.999999))
-
-
-def percentiles(requests: Requests, edges_s: Numbers, wanted: tuple[int, ...]) -> Numbers:
-    """Latency percentiles, one row a percentile and one column a bucket; NaN where a bucket is empty."""
-    figures_ms = np.full((len(wanted), len(edges_s) - 1), np.nan)
-    places = np.searchsorted(requests.sent_s, edges_s)
-    for number, (first, last) in enumerate(pairwise(places)):
-        if last > first:
-            figures_ms[:, number] = np.percentile(requests.latency_ms[first:last], wanted)
-    shown_ms: Numbers = np.maximum(figures_ms, 0.01)
-    return shown_ms
-
-
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Places at least `gap` apart and as near as can be to the wanted ones, which are in order."""
     clusters: list[tuple[float, int]] = []  # mean of (place − index × gap) and how many share it
@@ -393,35 +273,3 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     means = [mean for mean, count in clusters for _ in range(count)]
     last = high - (len(means) - 1) * gap
     return [max(min(mean, last), low) + index * gap for index, mean in enumerate(means)]
-
-
-def _svg(figure: Figure) -> str:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    text = io.StringIO()
-    figure.set_canvas(FigureCanvasSVG(figure))
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
-
-
-def _inline(svg: str, scene: Scene) -> str:
-    """The SVG as a part of the page: no prologue, no metadata, the page's colours and font, unique ids."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(
-        r"<metadata>.*?</metadata>|<style.*?</style>|<defs>\s*</defs>|<!--.*?-->", "", svg, flags=re.S
-    )
-    svg = re.sub(r' (?:id="(?:figure|axes|patch|line2d|text|matplotlib|legend|xtick|ytick)[^"]*")', "", svg)
-    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
-    svg = re.sub(r'style="[^"]*"', lambda style: _page_style(style[0]), svg)
-    view = re.search(r'viewBox="[^"]*"', svg)
-    named = f'aria-labelledby="{scene.name}-title {scene.name}-desc"'
-    head = f'<svg class="plot" role="img" {view[0] if view else ""} {named}>'
-    head += f'<title id="{scene.name}-title">{escape(scene.title)}</title>'
-    head += f'<desc id="{scene.name}-desc">{escape(scene.description)}</desc>'
-    body = re.sub(r"\s*\n\s*", "\n", svg[svg.index(">") + 1 :])
-    return head + body.replace("xlink:href", "href").strip()
-
-
-def _page_style(style: str) -> str:
-    style = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", style)
-    return re.sub("|".join(COLOURS), lambda sentinel: f"var(--{COLOURS[sentinel[0]]})", style)

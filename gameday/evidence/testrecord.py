@@ -162,7 +162,7 @@ def _rto(rto: RtoPart) -> str:
 
 def _rpo(rpo: RpoPart) -> str:
     target = spoken(rpo.objective) if rpo.objective is not None else "none"
-    actual = "not known" if rpo.seconds is None else f"{rpo.seconds:.3f} s"
+    actual = "not measured" if rpo.seconds is None else f"{rpo.seconds:.3f} s"
     met = {True: "met", False: "missed", None: "not decided"}[rpo.met]
     return (
         f"target {target}, actual {actual}, {rpo.lost} of {rpo.acknowledged} acknowledged writes lost: {met}"

@@ -81,3 +81,8 @@ def plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.6f}".rstrip("0").rstrip(".")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval in seconds, rounded outwards; a dash when it is not known."""
+    return "–" if low is None or high is None else f"{below(low)} – {above(high)} s"

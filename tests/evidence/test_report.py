@@ -7,15 +7,15 @@ import time
 from html.parser import HTMLParser
 from itertools import pairwise
 
-import example
 import numpy as np
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.evidence import plots, report
+from gameday.evidence import buckets, colours, plots, report
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import RpoPart
 from gameday.units import spoken
+from tests.evidence import example
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -147,7 +147,7 @@ def test_the_plots_take_their_colours_and_font_from_the_page(html):
     assert not re.search(r"#0101|DejaVu|<metadata|<style|<\?xml", svg)
     assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", svg)) <= {
         "none",
-        *(f"var(--{name})" for name in plots.COLOURS.values()),
+        *(f"var(--{name})" for name in colours.COLOURS.values()),
     }
 
 
@@ -331,6 +331,6 @@ def test_a_number_that_touches_no_other_stays_where_it_is():
 
 
 def test_buckets_cover_the_range_and_are_round():
-    edges_s = plots.edges(-2.95, 46.04, plots.bucket_s(49, 100_000))
+    edges_s = buckets.edges(-2.95, 46.04, buckets.bucket_s(49, 100_000))
     assert (edges_s[0], edges_s[-1]) == (-2.95, 46.04)
-    assert np.all(np.diff(edges_s) >= 0.25 - 1e-9) and len(edges_s) <= plots.MAX_BUCKETS + 2
+    assert np.all(np.diff(edges_s) >= 0.25 - 1e-9) and len(edges_s) <= buckets.MAX_BUCKETS + 2

@@ -44,10 +44,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Record:
             "dr-test": DR_TEST,
             "environment": "staging",
             "author": ["mia"],
-            "service": {"name": "orders", "tier": 1},
             "guardrails": {"targets": {"hosts": ["localhost"]}},
         }
-        return play(folder, drill(service, *frozen(service, 0.3), **blocks), None).read_record()
+        experiment = drill(service, *frozen(service, 0.3), **blocks)
+        experiment["service"] = {"name": "orders", "tier": 1}
+        return play(folder, experiment, None).read_record()
 
 
 def values(record: Record, added: Afterwards, label: str) -> tuple[str, ...]:
