@@ -48,8 +48,9 @@ class SampleWriter:
     def __init__(self, folder: Path | str, name: str) -> None:
         stem = Path(folder) / name
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._rows = os.open(f"{stem}.samples", flags, 0o644)
+        # the names first: whoever finds rows looks for their names
         self._names = os.open(f"{stem}.names", flags, 0o644)
+        self._rows = os.open(f"{stem}.samples", flags, 0o644)
         self._numbers: dict[str, int] = {"": 0}
 
     def write(

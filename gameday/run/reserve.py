@@ -18,9 +18,12 @@ class Reserve:
         self.take()
 
     def take(self) -> None:
-        """Take up the room, if there is so much."""
-        with contextlib.suppress(OSError), self.path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, BYTES)
+        """Take up the room, if there is so much; a part of it would only fill the disk."""
+        try:
+            with self.path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BYTES)
+        except OSError:
+            self.free()
 
     def free(self) -> None:
         """Give the room back."""
