@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gameday.evidence import frameworks, testrecord
+from gameday.evidence.afterwards import Afterwards
 from gameday.evidence.facts import duration_s, meaning, not_measured, outages, was_cut_short
 from gameday.evidence.markup import bullets, table, text
 from gameday.evidence.record import Record, RpoPart
@@ -12,13 +14,15 @@ from gameday.evidence.wording import between, fixed, number, percent, plain, rpo
 from gameday.units import spoken
 
 MAX_LOST = 60
+NOTHING_ADDED = Afterwards()
 
 
-def render(record: Record) -> str:
-    """The record as a page of a wiki."""
+def render(record: Record, added: Afterwards = NOTHING_ADDED) -> str:
+    """The record as a page of a wiki, with what people added after the seal."""
     ruler = ruler_of(record)
     lines = [*_head(record), *_result(record), *_moments(record, ruler), *_slis(record, ruler)]
-    lines += [*_losses(record.rpo), *_steps(record, ruler), *_undo(record), *_about(record), *_files(record)]
+    lines += [*_losses(record.rpo), *_steps(record, ruler), *_undo(record), *_about(record)]
+    lines += [*_test_record(record, added), *_clauses(record, added), *_files(record)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -212,6 +216,31 @@ def _value(value: object) -> str:
 def _recorder(samples: int, longest_gap_s: float | None) -> str:
     silence = "" if longest_gap_s is None else f", longest silence {fixed(longest_gap_s)} s"
     return f"{number(samples)} samples{silence}"
+
+
+def _test_record(record: Record, added: Afterwards) -> Iterator[str]:
+    yield "## DR test record"
+    yield ""
+    for section in testrecord.sections(record, added):
+        if section.is_said:
+            rows = [(item.label, "; ".join(item.values)) for item in section.items if item.values]
+            yield from table((section.title, ""), rows)
+    missing = testrecord.not_recorded(record, added)
+    yield f"Not recorded: {text(', '.join(missing) or 'nothing is missing')}."
+    yield ""
+
+
+def _clauses(record: Record, added: Afterwards) -> Iterator[str]:
+    yield "## Frameworks"
+    yield ""
+    yield frameworks.DISCLAIMER
+    yield ""
+    header = ("Clause", "This run gives", "Not in this run", "Not for a run to show")
+    rows = (
+        (f"{clause.framework}, {clause.id}", *map("; ".join, (clause.given, clause.missing, clause.lacks)))
+        for clause in frameworks.clauses(record, added)
+    )
+    yield from table(header, rows)
 
 
 def _files(record: Record) -> Iterator[str]:

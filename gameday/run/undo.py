@@ -39,8 +39,10 @@ class Answer:
         if not answers:
             return cls(False, False, f"no answer within {LIMIT_S:g} s")
         said = [str(answer["said"]) for answer in answers]
-        is_verified = len(answers) > 1 and bool(answers[1]["ok"])
-        return cls(bool(answers[0]["ok"]), is_verified, said[0] if is_verified else "; ".join(said))
+        seen = answers[1]["ok"] if len(answers) > 1 else None
+        # read back and not as it was: it is not undone, whatever the undo says of itself
+        is_undone = bool(answers[0]["ok"]) and seen is not False
+        return cls(is_undone, bool(seen), said[0] if seen else "; ".join(said))
 
 
 class Undoer:

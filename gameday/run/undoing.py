@@ -1,7 +1,8 @@
 """One undo in a disposable process, started ahead so that it is warm when it is needed.
 
 `python -m gameday.run.undoing MODULE…` imports the modules and waits for a call, one JSON line on its
-standard input. It answers with two JSON lines: `{"ok", "said"}` for the undo, and for its verification.
+standard input. It answers with two JSON lines: `{"ok", "said"}` for the undo, and for its verification,
+whose `ok` is null when nothing can tell.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ def undo(call: dict[str, Any]) -> str:
     return str(_function(call, "func")(**call["arguments"]))
 
 
+class NoWayToVerify(Exception):
+    """Nothing can read back what this undo did, so nobody knows more than that it was played."""
+
+
 def verify(call: dict[str, Any]) -> str:
-    """Read the state back. Raises when it is not as it was."""
+    """Read the state back. Raises when it is not as it was, NoWayToVerify when nothing can tell."""
     if "activity" in call:
-        raise RuntimeError("the experiment declares no way to read it back")
+        raise NoWayToVerify("the experiment declares no way to read it back")
     if call["verify"] is None:
-        raise RuntimeError("the fault offers no way to verify its undo")
+        raise NoWayToVerify("the fault offers no way to verify its undo")
     if _function(call, "verify")(**call["arguments"]) is not True:
         raise RuntimeError(f"{call['verify']} says that it is not undone")
     return "verified"
@@ -50,12 +55,15 @@ def _activity(activity: dict[str, Any]) -> str:
 
 def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any], answers: int) -> bool:
     """Try a part of the call and tell how it went."""
+    is_ok: bool | None
     try:
         is_ok, said = True, part(call)
+    except NoWayToVerify as error:
+        is_ok, said = None, str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear it
         is_ok, said = False, f"{type(error).__name__}: {error}"
     os.write(answers, json.dumps({"ok": is_ok, "said": " ".join(said.split())}).encode() + b"\n")
-    return is_ok
+    return bool(is_ok)
 
 
 def main() -> None:

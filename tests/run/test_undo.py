@@ -142,3 +142,28 @@ def test_a_torn_undo_log_is_played_by_children_as_well(
         finally:
             undoer.dismiss()
         assert made.files() == BEFORE
+
+
+def says_it_did(path: str) -> str:
+    return f"{path} is back"
+
+
+def is_back(path: str) -> bool:
+    return Path(path).exists()
+
+
+def test_an_undo_that_reads_back_as_not_undone_is_still_owed(tmp_path: Path) -> None:
+    log = UndoLog(tmp_path / "undo.jsonl")
+    path = tmp_path / "gone"
+    call = {"module": __name__, "func": "says_it_did", "verify": "is_back", "arguments": {"path": str(path)}}
+    log.owe("remove it", "remove", call)
+    undoer = Undoer()
+    try:
+        (owed,) = undoer.play(log)
+        assert owed.events[-1] == "undo-failed" and "is_back says that it is not undone" in owed.detail
+        path.touch()
+        assert undoer.play(log) == []
+    finally:
+        undoer.dismiss()
+    (entry,) = log.entries()
+    assert entry.is_verified
