@@ -79,10 +79,10 @@ def _measure(folder: Path, source: str) -> dict[str, float]:
     read_s = time.perf_counter() - begun_s
     outages = find_outages(judge(samples), RULES)
     find_s = time.perf_counter() - begun_s - read_s
-    return {"outages": len(outages), "read_s": read_s, "find_s": find_s, "peak_bytes": _peak_bytes()}
+    return {"outages": len(outages), "read_s": read_s, "find_s": find_s, "peak_bytes": peak_bytes()}
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """The most memory of this program; `ru_maxrss` would count that of the process that started it."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024

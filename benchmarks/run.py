@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+import evidence
 import halts
 import measuring
 import prober
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "measuring": measuring.measure,
     "prober": prober.measure,
     "halts": halts.measure,
+    "evidence": evidence.measure,
 }
 
 
