@@ -6,6 +6,7 @@ ledger block as keyword arguments and has the methods of `Store`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
@@ -115,6 +116,7 @@ class PostgresqlStore:
         self.run = run
         self.kept: list[Any] = []
         self.is_made = False
+        self.making = asyncio.Lock()
 
     async def write(self, key: str, payload: str) -> Outcome:
         """INSERT and commit: an error the server names refuses; a lost connection leaves it open."""
@@ -129,11 +131,8 @@ class PostgresqlStore:
             await connection.execute(insert, (self.run, key, payload))
         except psycopg.Error as error:
             await connection.close()
-            return (
-                Outcome.REFUSED
-                if error.sqlstate and not error.sqlstate.startswith(("08", "57P"))
-                else Outcome.UNKNOWN
-            )
+            is_named = error.sqlstate and not error.sqlstate.startswith(self.LOST)
+            return Outcome.REFUSED if is_named else Outcome.UNKNOWN
         except BaseException:
             await connection.close()
             raise
@@ -172,10 +171,11 @@ class PostgresqlStore:
             if not connection.closed:
                 return connection
         connection = await psycopg.AsyncConnection.connect(self.dsn, autocommit=True)
-        if not self.is_made:
-            await connection.execute(self.CREATE)
-            await connection.execute(self.INDEX)
-            self.is_made = True
+        async with self.making:  # two at once would both find no table, and one would fail
+            if not self.is_made:
+                await connection.execute(self.CREATE)
+                await connection.execute(self.INDEX)
+                self.is_made = True
         return connection
 
     def _keep(self, connection: Any) -> None:
