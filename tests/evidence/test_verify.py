@@ -14,12 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gameday.evidence import keys
 from gameday.evidence.pack import MANIFEST, SEAL, Pack
 from gameday.evidence.seal import Sealing, seal
 from gameday.evidence.verify import verify
-from tests.evidence.conftest import ROOT, KeyPair
+from tests.evidence.conftest import ROOT, KeyPair, frozen, play, serving
 from tests.faults.parts import need
+from tests.run.conftest import drill
 
 TAMPERINGS = 1000
 SEED = 20261123
@@ -258,3 +261,23 @@ def test_a_zip_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.zip").write_text("no zip")
     code, said = cli("verify", "no.zip", cwd=tmp_path)
     assert code == 2 and "cannot be opened" in said
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(20))
+def test_soak_twenty_real_packs_verify_anywhere(number: int, key_pair: KeyPair, tmp_path: Path) -> None:
+    chance = random.Random(SEED + number)
+    with serving(tmp_path) as service:
+        blocks: dict[str, Any] = {}
+        if chance.random() < 0.5:
+            blocks["ledger"] = {"http": f"{service.url}/orders", "rate": f"{chance.choice([20, 50, 200])}/s"}
+        if chance.random() < 0.3:
+            blocks["halt"] = [{"when": "health < 50%", "for": "200ms"}]
+        method = frozen(service, chance.uniform(0.1, 2))
+        pack = play(tmp_path, drill(service, *method, **blocks), key_pair.private)
+    key = str(key_pair.public)
+    folder = shutil.copytree(pack.folder, tmp_path / "elsewhere" / "pack")
+    zone = chance.choice(["Pacific/Chatham", "America/St_Johns", "Asia/Kathmandu"])
+    before = ("unshare", "--user", f"--map-user={chance.randrange(1000, 60000)}")
+    code, said = cli("verify", str(folder), "--key", key, cwd=Path("/"), before=before, TZ=zone, LC_ALL="C")
+    assert code == 0, said

@@ -22,6 +22,7 @@ import pytest
 
 from gameday import clock
 from gameday.evidence.pack import Pack
+from gameday.evidence.verify import verify
 from gameday.faults.host import Local
 from gameday.faults.undolog import UndoLog
 from gameday.run.children import wait_until
@@ -209,9 +210,11 @@ def recovery(game: Game, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def check(pack: Pack, target: str, killed_ns: int | None, had_record: bool) -> None:
-    """A finished run: everything undone, a record, and a verdict that knows of the kill."""
+    """A finished run: all undone, a record whose verdict knows of the kill, a seal that verifies."""
     assert wait_until(pack.record.exists, 30), f"{pack.folder} has no record"
     assert wait_until(lambda: not left_over(pack), 5), left_over(pack)
+    # the guardian may still be at it
+    assert wait_until(lambda: verify(pack).findings == [], 30), verify(pack).findings
     assert UndoLog(pack.undo_log).owed() == []
     record = json.loads(pack.record.read_text())
     word = {"guardian": "passed"}.get(target, "aborted" if "runner" in target else "halted")
