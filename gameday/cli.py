@@ -21,9 +21,11 @@ Exit codes:
   5  an undo is still owed
 """
 
+FILE = click.Path(path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 RESULTS = click.option(
     "--results",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("results"),
     show_default=True,
     help="The folder in which every run has its own.",
@@ -36,8 +38,6 @@ ROLLBACKS = click.option(
     type=click.Choice(["always", "default", "never", "deviated"]),
     help="When to play the rollbacks. Default: what the file says, else always.",
 )
-FILE = click.Path(path_type=Path)
-
 
 VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
@@ -170,12 +170,65 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 
 @cli.command()
 @click.argument("run_name", metavar="[RUN]", default="latest")
+@click.option(
+    "--format",
+    "names",
+    multiple=True,
+    type=click.Choice(["html", "markdown", "junit", "csv", "pdf"]),
+    help="What to make; again for another. Default: html.",
+)
+@click.option("--pdf", "is_pdf", is_flag=True, help="Short for --format pdf.")
+@click.option(
+    "--output",
+    type=FOLDER,
+    help="Where to write. Default: the run's folder for html, else reports/RUN-ID.",
+)
 @RESULTS
-def report(run_name: str, results: Path) -> None:
-    """Rebuild the report of RUN from its pack: a folder, a run id, its beginning, or `latest`."""
-    from gameday.evidence import pack, report
+def report(run_name: str, names: tuple[str, ...], is_pdf: bool, output: Path | None, results: Path) -> None:
+    """Make the report of RUN from its pack: a folder, a run id, its beginning, or `latest`.
 
-    click.echo(report.write(pack.find(results, run_name)))
+    Prints the path of every file. html is one page; markdown is for a wiki; junit for CI; csv for
+    spreadsheets, outages.csv and steps.csv; pdf needs a browser or the extra `pdf`.
+    """
+    from gameday.evidence import forms, pack
+
+    chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
+    for path in forms.write(pack.find(results, run_name), chosen, output):
+        click.echo(path)
+
+
+@cli.command()
+@click.argument("before", metavar="RUN")
+@click.argument("after", metavar="RUN")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
+@RESULTS
+def compare(before: str, after: str, form: str, results: Path) -> None:
+    """Say what got better or worse from the first RUN to the second.
+
+    An RTO or an RPO is better or worse only when the intervals have nothing in common. The exit code
+    is 0 whatever is found.
+    """
+    from rich.console import Console
+
+    from gameday.evidence import compared, pack
+    from gameday.evidence.compare import compare as made_of
+
+    comparison = made_of(*(pack.find(results, name).read_record() for name in (before, after)))
+    if form == "json":
+        click.echo(compared.as_json(comparison))
+    elif form == "markdown":
+        click.echo(compared.markdown(comparison), nl=False)
+    elif sys.stdout.isatty():
+        Console().print(compared.table(comparison))
+    else:
+        click.echo("\n".join(compared.lines(comparison)))
 
 
 @cli.command()
