@@ -18,12 +18,65 @@ BY = click.option("--by", help="Who says so. Default: git's user.email, else the
 
 @click.command()
 @click.argument("run_name", metavar="[RUN]", default="latest")
+@click.option(
+    "--format",
+    "names",
+    multiple=True,
+    type=click.Choice(["html", "markdown", "junit", "csv", "pdf"]),
+    help="What to make; again for another. Default: html.",
+)
+@click.option("--pdf", "is_pdf", is_flag=True, help="Short for --format pdf.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write. Default: reports/RUN-ID; never into the sealed pack.",
+)
 @RESULTS
-def report(run_name: str, results: Path) -> None:
-    """Rebuild the report of RUN from its pack: a folder, a run id, its beginning, or `latest`."""
-    from gameday.evidence import pack, report
+def report(run_name: str, names: tuple[str, ...], is_pdf: bool, output: Path | None, results: Path) -> None:
+    """Make the report of RUN from its pack: a folder, a run id, its beginning, or `latest`.
 
-    click.echo(report.write(pack.find(results, run_name)))
+    Prints the path of every file. html is one page; markdown is for a wiki; junit for CI; csv for
+    spreadsheets, outages.csv and steps.csv; pdf needs a browser or the extra `pdf`.
+    """
+    from gameday.evidence import forms, pack
+
+    chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
+    for path in forms.write(pack.find(results, run_name), chosen, output):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("before", metavar="RUN")
+@click.argument("after", metavar="RUN")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
+@RESULTS
+def compare(before: str, after: str, form: str, results: Path) -> None:
+    """Say what got better or worse from the first RUN to the second.
+
+    An RTO or an RPO is better or worse only when the intervals have nothing in common. The exit code
+    is 0 whatever is found.
+    """
+    from rich.console import Console
+
+    from gameday.evidence import compared, pack
+    from gameday.evidence.compare import compare as made_of
+
+    comparison = made_of(*(pack.find(results, name).read_record() for name in (before, after)))
+    if form == "json":
+        click.echo(compared.as_json(comparison))
+    elif form == "markdown":
+        click.echo(compared.markdown(comparison), nl=False)
+    elif sys.stdout.isatty():
+        Console().print(compared.table(comparison))
+    else:
+        click.echo("\n".join(compared.lines(comparison)))
 
 
 @click.command()
@@ -203,4 +256,4 @@ def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | Non
     )
 
 
-COMMANDS = (report, verify, keys, export, note, action, sign_off)
+COMMANDS = (report, compare, verify, keys, export, note, action, sign_off)

@@ -82,12 +82,12 @@ def _steady_before(record: Record) -> Case:
     bad = [step for step in record.steps if step.phase == "baseline" and step.status in ("failed", "aborted")]
     if bad:
         why = "; ".join(f"{step.name}: {step.error or step.status}" for step in bad)
-        return Case("steady state", name, "failure", why, length_s)
-    if any(phase.name == METHOD for phase in record.phases):
-        return Case("steady state", name, "passed", "", length_s)
+        return Case("steady-state", name, "failure", why, length_s)
+    if record.verdict == "passed" or any(phase.name == METHOD for phase in record.phases):
+        return Case("steady-state", name, "passed", "", length_s)
     if record.verdict == "failed":
-        return Case("steady state", name, "failure", "; ".join(record.reasons), length_s)
-    return Case("steady state", name, "skipped", "the run ended before it was known", length_s)
+        return Case("steady-state", name, "failure", "; ".join(record.reasons), length_s)
+    return Case("steady-state", name, "skipped", "the run ended before it was known", length_s)
 
 
 def _objectives(record: Record) -> Iterator[Case]:
@@ -179,7 +179,8 @@ def _told(record: Record, found: list[Case]) -> Iterator[str]:
     """What a reader of the CI's log wants: the reasons, the moments, and what each case says."""
     yield f"{record.verdict}: {meaning(record)}"
     yield from (f"- {reason}" for reason in record.reasons)
-    yield from (f"{name}: {moment}" for name, moment in record.moments.items() if moment is not None)
+    moments = sorted((moment, name) for name, moment in record.moments.items() if moment is not None)
+    yield from (f"{name}: {moment}" for moment, name in moments)
     for sli, outage in outages(record):
         length = "not ended" if outage.seconds is None else f"{outage.seconds:.3f} s"
         yield f"outage of {sli.name} at {outage.start}: {length}"

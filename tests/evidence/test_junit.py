@@ -130,6 +130,7 @@ def test_a_steady_state_that_did_not_hold_is_a_failure(record):
     bare = {"phases": before, "steps": []}
     assert answer_of(suite_of(record, verdict="failed", **bare), "steady") == "failure"
     assert answer_of(suite_of(record, verdict="halted", **bare), "steady") == "skipped"
+    assert answer_of(suite_of(record, verdict="passed", phases=[]), "steady") == "passed"
 
 
 def test_names_with_control_characters_and_markup_are_well_formed(record):

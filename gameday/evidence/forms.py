@@ -1,0 +1,76 @@
+"""The forms of a report, and where each is written: one more form is one more entry in `FORMS`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from gameday.errors import GamedayError
+from gameday.evidence import afterwards, junit, markdown, pdf, report, tables
+from gameday.evidence.pack import Pack
+from gameday.files import write_atomically
+
+Writer = Callable[[Pack, Path], list[Path]]
+
+
+def _html(pack: Pack, folder: Path) -> list[Path]:
+    return [_put(folder / pack.report.name, report.render(pack))]
+
+
+def _markdown(pack: Pack, folder: Path) -> list[Path]:
+    return [_put(folder / "report.md", markdown.render(pack.read_record(), afterwards.read(pack)))]
+
+
+def _junit(pack: Pack, folder: Path) -> list[Path]:
+    return [_put(folder / "junit.xml", junit.render(pack.read_record()))]
+
+
+def _csv(pack: Pack, folder: Path) -> list[Path]:
+    record = pack.read_record()
+    outages = _put(folder / "outages.csv", tables.render_outages(record))
+    return [outages, _put(folder / "steps.csv", tables.render_steps(record))]
+
+
+def _pdf(pack: Pack, folder: Path) -> list[Path]:
+    return [pdf.write(report.render(pack), folder / "report.pdf")]
+
+
+FORMS: dict[str, Writer] = {
+    "html": _html,
+    "markdown": _markdown,
+    "junit": _junit,
+    "csv": _csv,
+    "pdf": _pdf,
+}
+
+
+def write(pack: Pack, names: Sequence[str], output: Path | None = None) -> Iterator[Path]:
+    """Write each form once and yield every path.
+
+    Without `output` they go to `reports/RUN-ID` under the current directory: a file more, or another one, in
+    a pack's folder would look like tampering. Raises GamedayError when a folder cannot be written, or is
+    that of the run.
+    """
+    for name in dict.fromkeys(names):
+        folder = output or aside(pack)
+        if folder.resolve().is_relative_to(pack.folder.resolve()):
+            raise GamedayError(
+                f"{folder} is in the run's own folder, which a new file would change; choose another --output"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            yield from FORMS[name](pack, folder)
+        except OSError as error:
+            raise GamedayError(f"cannot write under {folder}: {error.strerror or error}") from None
+
+
+def aside(pack: Pack) -> Path:
+    """The folder for what is made from a run and does not belong to its evidence."""
+    # a run id comes from a file, and must not lead anywhere else
+    return Path("reports", re.sub(r"[^\w.-]", "-", pack.run_id).lstrip(".") or "run")
+
+
+def _put(path: Path, content: str) -> Path:
+    write_atomically(path, content)
+    return path
