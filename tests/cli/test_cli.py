@@ -106,11 +106,10 @@ def test_standard_output_ends_with_the_folder_and_holds_nothing_else(tmp_path: P
 def test_the_report_can_be_made_again_from_the_pack(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(PLAIN)
     folder = tmp_path / gameday("run", "x.yaml", cwd=tmp_path).stdout.strip()
-    before = (folder / "report.html").read_text()
-    (folder / "report.html").unlink()
     done = gameday("report", "latest", cwd=tmp_path)
     assert done.returncode == 0
-    assert (folder / "report.html").read_text() == before
+    assert (tmp_path / done.stdout.strip()).read_text() == (folder / "report.html").read_text()
+    assert gameday("verify", "latest", cwd=tmp_path).returncode == 0, "the pack is as it was sealed"
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:

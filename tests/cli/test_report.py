@@ -47,9 +47,11 @@ def test_other_forms_lie_beside_the_pack_and_every_path_is_printed(pack: Pack, t
     assert held(pack.folder) == before
 
 
-def test_html_stays_in_the_runs_folder_and_is_the_default(pack: Pack, tmp_path: Path) -> None:
+def test_html_is_the_default_and_the_pack_is_left_as_it_is(pack: Pack, tmp_path: Path) -> None:
+    before = held(pack.folder)
     done = report(cwd=tmp_path)
-    assert done.stdout.strip() == str(pack.report.relative_to(tmp_path)) and pack.report.exists()
+    assert done.stdout.strip() == f"reports/{pack.run_id}/report.html"
+    assert (tmp_path / done.stdout.strip()).exists() and held(pack.folder) == before
 
 
 def test_output_is_where_everything_goes(pack: Pack, tmp_path: Path) -> None:
