@@ -16,8 +16,9 @@ import numpy as np
 from measuring import peak_bytes
 from table import Table
 
-from gameday.evidence import assemble, keep, keys, report
+from gameday.evidence import assemble, keep, keys
 from gameday.evidence.pack import Pack, digest
+from gameday.evidence.report import page as report
 from gameday.evidence.seal import Sealing, seal
 from gameday.evidence.verify import verify
 from gameday.measure.plan import Plan, SliPlan

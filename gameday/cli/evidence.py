@@ -38,7 +38,8 @@ def report(run_name: str, names: tuple[str, ...], is_pdf: bool, output: Path | N
     Prints the path of every file. html is one page; markdown is for a wiki; junit for CI; csv for
     spreadsheets, outages.csv and steps.csv; pdf needs a browser or the extra `pdf`.
     """
-    from gameday.evidence import forms, pack
+    from gameday.evidence import pack
+    from gameday.evidence.report import forms
 
     chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
     for path in forms.write(pack.find(results, run_name), chosen, output):
@@ -65,8 +66,9 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
     """
     from rich.console import Console
 
-    from gameday.evidence import compared, pack
-    from gameday.evidence.compare import compare as made_of
+    from gameday.evidence import pack
+    from gameday.evidence.comparison import compared
+    from gameday.evidence.comparison.compare import compare as made_of
 
     comparison = made_of(*(pack.find(results, name).read_record() for name in (before, after)))
     if form == "json":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gameday.errors import NotRecorded
-from gameday.evidence import assemble, keep, report
+from gameday.evidence import assemble, keep
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
+from gameday.evidence.report import page as report
 from gameday.evidence.seal import Sealed, Sealing, seal
 
 

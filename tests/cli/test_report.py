@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gameday.cli import cli
-from gameday.evidence.forms import FORMS
 from gameday.evidence.pack import Pack
+from gameday.evidence.report.forms import FORMS
 from tests.evidence import example
 
 

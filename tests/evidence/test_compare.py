@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.evidence import compared
-from gameday.evidence.compare import compare
-from gameday.evidence.interval import Interval, judge
+from gameday.evidence.comparison import compared
+from gameday.evidence.comparison.compare import compare
+from gameday.evidence.comparison.interval import Interval, judge
 from gameday.evidence.record import Record
 from tests.evidence import example
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gameday.evidence import junit
 from gameday.evidence.record import Record, UndoPart
+from gameday.evidence.report import junit
 from tests.evidence import example
 
 SUITE = {"name", "timestamp", "hostname", "tests", "failures", "errors", "skipped", "time"}

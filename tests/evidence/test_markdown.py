@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gameday.evidence import markdown, markup
 from gameday.evidence.record import Record
+from gameday.evidence.report import markdown, markup
 from tests.evidence import example
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.evidence import pdf, report
-from gameday.evidence.painted import painted
+from gameday.evidence.report import page as report
+from gameday.evidence.report import pdf
+from gameday.evidence.report.painted import painted
 from tests.evidence import example
 
 

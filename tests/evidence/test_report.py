@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.evidence import buckets, colours, plots, report
 from gameday.evidence.pack import Pack
+from gameday.evidence.plots import buckets, colours
+from gameday.evidence.plots import drawing as plots
 from gameday.evidence.record import RpoPart
+from gameday.evidence.report import page as report
 from gameday.units import spoken
 from tests.evidence import example
 

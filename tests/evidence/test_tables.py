@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from gameday.evidence import tables
 from gameday.evidence.record import Record
+from gameday.evidence.report import tables
 from tests.evidence import example
 
 

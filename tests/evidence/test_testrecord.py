@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import pytest
 
-from gameday.evidence import frameworks, testrecord
 from gameday.evidence.afterwards import Action, Afterwards, Entry
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
+from gameday.evidence.report import frameworks, testrecord
 from tests.evidence.conftest import frozen, play, serving
 from tests.run.conftest import drill
 

@@ -7,8 +7,8 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from gameday.evidence.colours import COLOURS
-from gameday.evidence.scene import Scene
+from gameday.evidence.plots.colours import COLOURS
+from gameday.evidence.plots.scene import Scene
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

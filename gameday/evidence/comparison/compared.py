@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gameday.evidence import markup
-from gameday.evidence.compare import Comparison
-from gameday.evidence.differences import Difference
+from gameday.evidence.comparison.compare import Comparison
+from gameday.evidence.comparison.differences import Difference
 from gameday.evidence.record import Record
+from gameday.evidence.report import markup
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

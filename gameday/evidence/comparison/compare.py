@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gameday.evidence import differences
-from gameday.evidence.differences import Difference
+from gameday.evidence.comparison import differences
+from gameday.evidence.comparison.differences import Difference
 from gameday.evidence.record import Record
 
 

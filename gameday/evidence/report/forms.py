@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from gameday.errors import GamedayError
-from gameday.evidence import afterwards, junit, markdown, pdf, report, tables
+from gameday.evidence import afterwards
 from gameday.evidence.pack import Pack
+from gameday.evidence.report import junit, markdown, pdf, tables
+from gameday.evidence.report import page as report
 from gameday.files import write_atomically
 
 Writer = Callable[[Pack, Path], list[Path]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.evidence import frameworks, testrecord
 from gameday.evidence.afterwards import Afterwards
-from gameday.evidence.facts import duration_s, meaning, not_measured, outages, was_cut_short
-from gameday.evidence.markup import bullets, table, text
 from gameday.evidence.record import Record, RpoPart
-from gameday.evidence.ruler import Ruler, ruler_of
-from gameday.evidence.wording import between, fixed, number, percent, plain, rpo_words, rto_words
+from gameday.evidence.report import frameworks, testrecord
+from gameday.evidence.report.facts import duration_s, meaning, not_measured, outages, was_cut_short
+from gameday.evidence.report.markup import bullets, table, text
+from gameday.evidence.report.ruler import Ruler, ruler_of
+from gameday.evidence.report.wording import between, fixed, number, percent, plain, rpo_words, rto_words
 from gameday.units import spoken
 
 MAX_LOST = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gameday.clock import NS_PER_S
 from gameday.evidence.record import OutagePart, Record, SliPart
-from gameday.evidence.wording import utc_ns
+from gameday.evidence.report.wording import utc_ns
 
 MEANINGS = {
     "failed": "An objective was missed, or the steady state did not hold.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from gameday.clock import NS_PER_S
 from gameday.evidence.record import Record
-from gameday.evidence.wording import utc_ns
+from gameday.evidence.report.wording import utc_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterable
 
-from gameday.evidence.facts import outages
 from gameday.evidence.record import Record
-from gameday.evidence.ruler import ruler_of
+from gameday.evidence.report.facts import outages
+from gameday.evidence.report.ruler import ruler_of
 
 Cell = str | int | float | bool | None
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gameday.clock import NS_PER_S
-from gameday.evidence.facts import was_cut_short
-from gameday.evidence.interval import Interval, Outcome, judge
+from gameday.evidence.comparison.interval import Interval, Outcome, judge
 from gameday.evidence.record import LatencyPart, Record, RpoPart, RtoPart, SliPart, StepPart
-from gameday.evidence.wording import between, fixed, number, percent, rpo_words, rto_words, utc_ns
+from gameday.evidence.report.facts import was_cut_short
+from gameday.evidence.report.wording import between, fixed, number, percent, rpo_words, rto_words, utc_ns
 from gameday.units import spoken
 
 # two runs of one experiment on one system differ by less than this, mostly

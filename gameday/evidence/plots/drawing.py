@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gameday.evidence.buckets import bucket_s, edges, percentiles
-from gameday.evidence.colours import BAD, CARD, GOOD, GRID, INFO, INK, MUTED, WARN
-from gameday.evidence.scene import Numbers, Rate, Requests, Scene, Shade, Trace
-from gameday.evidence.svg import as_svg, inline
+from gameday.evidence.plots.buckets import bucket_s, edges, percentiles
+from gameday.evidence.plots.colours import BAD, CARD, GOOD, GRID, INFO, INK, MUTED, WARN
+from gameday.evidence.plots.scene import Numbers, Rate, Requests, Scene, Shade, Trace
+from gameday.evidence.plots.svg import as_svg, inline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gameday.evidence.scene import Numbers, Requests
+from gameday.evidence.plots.scene import Numbers, Requests
 
 MAX_BUCKETS = 150
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from gameday.errors import GamedayError
-from gameday.evidence.painted import painted
+from gameday.evidence.report.painted import painted
 from gameday.files import write_atomically
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

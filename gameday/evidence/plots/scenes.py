@@ -11,16 +11,16 @@ import numpy as np
 from gameday.clock import NS_PER_S
 from gameday.errors import GamedayError
 from gameday.evidence import columns
-from gameday.evidence.colours import BAD, GOOD, INFO, WARN
-from gameday.evidence.facts import outages
-from gameday.evidence.losses import is_lost
-from gameday.evidence.marks import marks
 from gameday.evidence.pack import Pack
-from gameday.evidence.plots import draw
+from gameday.evidence.plots.colours import BAD, GOOD, INFO, WARN
+from gameday.evidence.plots.drawing import draw
+from gameday.evidence.plots.marks import marks
+from gameday.evidence.plots.scene import Band, Mark, Rate, Requests, Scene, Shade, Trace
 from gameday.evidence.record import Record, SliPart
-from gameday.evidence.ruler import Ruler
-from gameday.evidence.scene import Band, Mark, Rate, Requests, Scene, Shade, Trace
-from gameday.evidence.wording import brief
+from gameday.evidence.report.facts import outages
+from gameday.evidence.report.losses import is_lost
+from gameday.evidence.report.ruler import Ruler
+from gameday.evidence.report.wording import brief
 from gameday.measure.loss import Ledger, Outcome
 from gameday.measure.plan import Plan, SliPlan
 from gameday.measure.samples import Samples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday.evidence.record import Record, StepPart
-from gameday.evidence.wording import utc_ns
+from gameday.evidence.report.wording import utc_ns
 
 MAX_MARKS = 40
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree
 
-from gameday.evidence.facts import meaning, outages
 from gameday.evidence.record import Record, SliPart, StepPart, UndoPart
-from gameday.evidence.wording import between, percent, rpo_words, rto_words
+from gameday.evidence.report.facts import meaning, outages
+from gameday.evidence.report.wording import between, percent, rpo_words, rto_words
 from gameday.phases import METHOD
 from gameday.units import Share, spoken
 

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from gameday.errors import GamedayError
-from gameday.evidence import afterwards, columns, facts, frameworks, testrecord
+from gameday.evidence import afterwards, columns
 from gameday.evidence.afterwards import Afterwards
-from gameday.evidence.bar import Bar, bar
-from gameday.evidence.frameworks import DISCLAIMER, Clause
-from gameday.evidence.losses import LostWrite, is_lost, matrix, matrix_of_counts
 from gameday.evidence.pack import Pack
+from gameday.evidence.plots.scenes import Scenes
 from gameday.evidence.record import LatencyPart, OutagePart, Record, SliPart
-from gameday.evidence.ruler import Ruler, ruler_of
-from gameday.evidence.scenes import Scenes
-from gameday.evidence.testrecord import Section
-from gameday.evidence.wording import above, below, fixed, number, percent, plain, rpo_words, rto_words
+from gameday.evidence.report import facts, frameworks, testrecord
+from gameday.evidence.report.bar import Bar, bar
+from gameday.evidence.report.frameworks import DISCLAIMER, Clause
+from gameday.evidence.report.losses import LostWrite, is_lost, matrix, matrix_of_counts
+from gameday.evidence.report.ruler import Ruler, ruler_of
+from gameday.evidence.report.testrecord import Section
+from gameday.evidence.report.wording import above, below, fixed, number, percent, plain, rpo_words, rto_words
 from gameday.files import write_atomically
 from gameday.measure.loss import Found, Ledger
 from gameday.measure.plan import Plan
