@@ -54,6 +54,7 @@ LOOKS = [
     ),
 ]
 # what a text must have for one of the looks to be worth trying
+PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}")
 HINT = re.compile(
     r"(?i)pass|secret|token|key|credential|signature|session|bearer|basic|digest|://|AKIA|ASIA|gh[pousr]_|xox|glpat|eyJ"
 )
@@ -69,8 +70,9 @@ class Redactor:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if spellings else None
 
     def holds_known(self, text: str) -> bool:
-        """Whether a known secret is in the text, in any spelling."""
-        return self._known is not None and self._known.search(text) is not None
+        """Whether a known secret is in the text, in any spelling; a word such as `postgres` is no proof."""
+        found = self._known.findall(text) if self._known is not None else []
+        return any(not PLAIN_WORD.fullmatch(spelling) for spelling in found)
 
     def text(self, text: str) -> str:
         """The text without secrets."""

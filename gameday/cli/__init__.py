@@ -33,6 +33,7 @@ def cli() -> None:
       gameday validate experiment.yaml   what is wrong with a file, and where
       gameday plan experiment.yaml       what it would touch, and whether it may
       gameday run experiment.yaml        play it
+      gameday verify latest              check its evidence, and measure it again
     """
 
 

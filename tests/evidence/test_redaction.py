@@ -296,3 +296,10 @@ def test_text_without_secrets_is_left_alone(text: str) -> None:
     )
     if not any(word in text for word in (*words, "some-secret")):
         assert once == text
+
+
+def test_a_plain_word_is_taken_out_of_texts_but_is_no_proof_of_a_secret() -> None:
+    redactor = Redactor(["postgres", "postgres-2026"])
+    assert redactor.text("user postgres") == f"user {REDACTED}"
+    assert not redactor.holds_known("/var/lib/postgres/data")
+    assert redactor.holds_known("--with postgres-2026")
