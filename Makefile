@@ -8,8 +8,14 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/lab
 	@$(BIN)/gameday demo $(DEMO)
 
+# tests that measure time run alone at the end; with ARGS all run one after the other
 test: $(VENV)/dev
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest -m alone
+endif
 
 soak: $(VENV)/dev
 	@$(BIN)/python -m pytest -m soak $(ARGS)

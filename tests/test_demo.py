@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 NAMES = ("failover-sync", "failover-async")
 
 

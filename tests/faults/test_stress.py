@@ -16,6 +16,8 @@ from gameday.faults.stress import cpu, io, memory
 from gameday.faults.undolog import UndoLog
 from tests.faults.parts import function, need, undo_twice
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

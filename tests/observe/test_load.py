@@ -31,6 +31,8 @@ from gameday.observe import load as locust
 from gameday.observe.ports import free_port
 from gameday.run.children import end_load, start_load, wait_until
 
+pytestmark = pytest.mark.alone
+
 MS = 1_000_000
 S = 1_000 * MS
 LOCUST = Path(sysconfig.get_path("scripts"), "locust")

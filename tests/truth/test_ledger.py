@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 
 from gameday.measure.loss import Found, Ledger, Loss, Outcome, classify, read
 
+pytestmark = pytest.mark.alone
+
 SCENARIOS = 50
 AT_ONCE = 4
 RATE_PER_S = 100

@@ -24,6 +24,8 @@ from gameday.measure.outage import Outage, Rules, Span, find_outages
 from gameday.measure.samples import read_all
 from gameday.measure.sli import judge
 
+pytestmark = pytest.mark.alone
+
 SEED = int(os.environ.get("GAMEDAY_TRUTH_SEED", "4711"))
 MS = 1_000_000
 PERIOD_NS = 10 * MS
