@@ -281,3 +281,8 @@ def test_soak_twenty_real_packs_verify_anywhere(number: int, key_pair: KeyPair, 
     before = ("unshare", "--user", f"--map-user={chance.randrange(1000, 60000)}")
     code, said = cli("verify", str(folder), "--key", key, cwd=Path("/"), before=before, TZ=zone, LC_ALL="C")
     assert code == 0, said
+
+
+def test_the_example_pack_verifies() -> None:
+    found = verify(Pack(ROOT / "results/example"))
+    assert found.findings == [] and any("measured again, the same: RTO, RPO" in line for line in found.holds)
