@@ -24,6 +24,7 @@ FLOORS = [
         "clock",
         "files",
         "chain",
+        "environment",
         "git",
         "redact",
         "errors",

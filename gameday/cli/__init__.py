@@ -7,6 +7,7 @@ import sys
 import click
 
 import gameday
+from gameday import environment
 from gameday.cli import drills, evidence
 from gameday.errors import GamedayError, InvalidInput
 
@@ -43,6 +44,7 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
+    environment.hide()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as end:

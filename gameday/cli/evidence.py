@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from gameday import environment
 from gameday.cli.options import KEY, RESULTS, sealing
 from gameday.errors import GamedayError
 
@@ -139,10 +139,10 @@ def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | Non
 def keys(folder: Path, name: str, public_of: str | None) -> None:
     """Make a key pair (Ed25519): the private half signs evidence, the public half verifies it."""
     from gameday.evidence import keys as pairs
-    from gameday.evidence.seal import PASSWORD_VARIABLE, shown
+    from gameday.evidence.seal import shown
 
     if public_of is not None:
-        click.echo(pairs.public_half(public_of, os.environ.get(PASSWORD_VARIABLE)), nl=False)
+        click.echo(pairs.public_half(public_of, environment.hidden(environment.PASSWORD)), nl=False)
         return
     private, public, keyid = pairs.make(folder, name)
     click.echo(f"{private}: keep it secret; sign with --key {private}, or GAMEDAY_SIGNING_KEY")

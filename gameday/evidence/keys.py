@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner, Signature, Signer, SSlibKey
 
+from gameday import environment
 from gameday.errors import GamedayError
-from gameday.evidence.seal import KEY_VARIABLE, PASSWORD_VARIABLE
 
 KMS = "awskms:"
 
@@ -53,14 +53,14 @@ def envelope(key: Signer, payload: bytes, payload_type: str) -> dict[str, Any]:
 def _private(where: str, password: str | None) -> Any:
     """The private key at a path, or in the PEM itself."""
     is_pem = where.lstrip().startswith("-----BEGIN")
-    name = KEY_VARIABLE if is_pem else where
+    name = environment.KEY if is_pem else where
     try:
         pem = where.encode() if is_pem else Path(where).read_bytes()
         return serialization.load_pem_private_key(pem, password.encode() if password else None)
     except OSError as error:
         raise GamedayError(f"the signing key {where} cannot be read: {error.strerror}") from None
     except TypeError:
-        raise GamedayError(f"the signing key {name} is encrypted; set {PASSWORD_VARIABLE}") from None
+        raise GamedayError(f"the signing key {name} is encrypted; set {environment.PASSWORD}") from None
     except (ValueError, UnsupportedAlgorithm):
         raise GamedayError(
             f"{name} holds no private key that can sign, or the password is wrong; gameday keys makes one"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import gameday
+from gameday import environment
 from gameday.errors import GamedayError
 from gameday.evidence.pack import MANIFEST, SEAL, STAMP, WITH_THE_SEAL, Pack, digest
 from gameday.evidence.record import Record
@@ -25,9 +26,6 @@ from gameday.files import write_atomically
 
 # a lock and a kill switch are no evidence
 NOT_SEALED = (*WITH_THE_SEAL, ".lock", ".halt")
-KEY_VARIABLE = "GAMEDAY_SIGNING_KEY"
-PASSWORD_VARIABLE = "GAMEDAY_SIGNING_KEY_PASSWORD"  # noqa: S105 - the name of a variable
-STAMP_VARIABLE = "GAMEDAY_TIME_STAMP"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
@@ -47,11 +45,10 @@ class Sealing:
     def taken(
         cls, key: str | None, time_stamp: str | None, else_key: str | None, else_stamp: str | None
     ) -> Sealing:
-        """What is asked for, else what the environment says, which then no child inherits, else the rest."""
-        from_environment = os.environ.pop(KEY_VARIABLE, None)
-        password = os.environ.pop(PASSWORD_VARIABLE, None)
-        server = time_stamp or os.environ.get(STAMP_VARIABLE) or else_stamp
-        return cls(key or from_environment or else_key, password, server)
+        """What is asked for, else what the environment says, which no child inherits, else the rest."""
+        server = time_stamp or os.environ.get(environment.TIME_STAMP) or else_stamp
+        chosen = key or environment.hidden(environment.KEY) or else_key
+        return cls(chosen, environment.hidden(environment.PASSWORD), server)
 
     def envelope(self, payload: bytes, payload_type: str) -> dict[str, Any]:
         """The payload in a DSSE envelope, signed if there is a key. Raises GamedayError when that fails."""
