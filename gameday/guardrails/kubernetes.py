@@ -27,11 +27,11 @@ def find(
     known = given.arguments
     namespace = known.get("ns") or known.get("namespace")
     place = Place(KUBERNETES, context_of(secrets), str(namespace or EVERYWHERE))
-    if "label_selector" not in known:
-        name = known.get("name") or known.get("node_name")
+    name = known.get("name") or known.get("node_name")
+    if "label_selector" not in known or (name and not known["label_selector"]):
         return {"places": (place,), "targets": (str(name or function.__name__),), "hit": 1}
     found = _names(function.__module__, known, str(namespace or "default"), secrets)
-    if pattern := known.get("name_pattern") or (known.get("name") if namespace is None else None):
+    if pattern := known.get("name_pattern"):
         found = [name for name in found if re.search(str(pattern), name)]
     return {"places": (place,), "targets": tuple(found), "hit": _hit(known, len(found)), "found": len(found)}
 

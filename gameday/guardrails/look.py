@@ -173,7 +173,7 @@ class _Look:
             function: Callable[..., Any] = getattr(importlib.import_module(module), func)
         except (ImportError, AttributeError) as error:
             return self._made(does=f"calls {module}.{func}", unknown=str(error))
-        does = (inspect.getdoc(function) or f"calls {module}.{func}").partition("\n")[0]
+        does = first_sentence(function) or f"calls {module}.{func}"
         if is_fault(function):
             return self._fault(function, does)
         finder = {"chaosk8s": KUBERNETES, "chaosaws": AWS}.get(module.partition(".")[0])
@@ -234,8 +234,15 @@ def _undo_of(undo: Undo, declared: str) -> Dictionary:
     """How the fault would be put back, from what its undo says of itself."""
     if undo.func is nothing_to_undo:
         return {"undo": declared}
-    said = (inspect.getdoc(undo.func) or undo.func.__name__).partition("\n")[0]
+    said = first_sentence(undo.func) or undo.func.__name__
     return {"undo": said.partition(": ")[2] or said}
+
+
+def first_sentence(function: Callable[..., Any]) -> str:
+    """What a function says of itself, in a sentence; empty when it says nothing."""
+    paragraph = (inspect.getdoc(function) or "").partition("\n\n")[0]
+    words = " ".join(paragraph.split())
+    return words.partition(". ")[0].rstrip(".") + "." if words else ""
 
 
 def _cloud_places(targets: Targets) -> Iterator[Place]:
