@@ -17,18 +17,12 @@ from gameday.evidence.report import page as report
 from gameday.evidence.report import pdf
 from gameday.evidence.report.painted import painted
 from tests.evidence import example
+from tests.faults.parts import missing, need
 
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory) -> str:
     return report.render(example.failover(tmp_path_factory.mktemp("results"), lost=3))
-
-
-def needs(*programs: str) -> None:
-    """Skip where a program is missing, unless GAMEDAY_REQUIRE_ALL=1."""
-    missing = [name for name in programs if shutil.which(name) is None]
-    if missing and os.environ.get("GAMEDAY_REQUIRE_ALL") != "1":
-        pytest.skip(f"{', '.join(missing)} is not installed")
 
 
 def said_by(program: str, path: Path) -> str:
@@ -56,8 +50,8 @@ def is_alive(stat: Path) -> bool:
 
 def test_a_browser_prints_the_whole_report(html, tmp_path):
     if not any(shutil.which(name) for name in pdf.BROWSERS):
-        needs("chromium")
-    needs("pdfinfo", "pdftotext")
+        need("chromium")
+    need("pdfinfo", "pdftotext")
     made = pdf.write(html, tmp_path / "report.pdf")
     assert int(re.search(r"Pages:\s+(\d+)", said_by("pdfinfo", made))[1]) >= 3
     text = said_by("pdftotext", made)
@@ -71,8 +65,8 @@ def test_weasyprint_prints_it_too(html, tmp_path, monkeypatch):
     try:
         import weasyprint  # noqa: F401
     except (ImportError, OSError) as error:  # OSError: Pango is missing
-        pytest.skip(f"WeasyPrint does not work here: {error}")
-    needs("pdftotext")
+        missing(f"WeasyPrint does not work here: {error}")
+    need("pdftotext")
     monkeypatch.setattr(pdf, "BROWSERS", ())
     text = said_by("pdftotext", pdf.write(html, tmp_path / "report.pdf"))
     assert "Failed" in text and "The orders database dies" in text and "heartbeat" in text
