@@ -157,7 +157,8 @@ def keys(folder: Path, name: str, public_of: str | None) -> None:
 def export(run_name: str, where: str, results: Path) -> None:
     """Make one .zip of RUN to hand over, and read it back: in a folder, or at a URL such as s3://bucket/path.
 
-    `gameday verify` takes the zip as it is. URLs are fsspec's; what a scheme needs must be installed.
+    `gameday verify` takes the zip as it is. S3 goes by boto3, other URLs by fsspec, as far as what their
+    scheme needs is installed.
     """
     from gameday.evidence import export as exporting
     from gameday.evidence import pack

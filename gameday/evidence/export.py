@@ -16,24 +16,20 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def export(pack: Pack, where: str) -> str:
-    """Write `<run id>.zip` into a folder or below a URL of fsspec, and check it there; returns where it is.
+    """Write `<run id>.zip` into a folder or below a URL, and check it there; returns where it is.
 
     Raises GamedayError when the run has no record, the place cannot be written, or what is there afterwards
     is not what was sent.
     """
-    import fsspec
-
     pack.read_record()
     target = where if where.endswith(".zip") else f"{where.rstrip('/')}/{pack.run_id}.zip"
     with tempfile.TemporaryFile() as draft:
         write(pack, draft)
+        draft.seek(0)
         sent = _copy(draft, None)
+        draft.seek(0)
         try:
-            with fsspec.open(target, "wb") as there:
-                draft.seek(0)
-                _copy(draft, there)
-            with fsspec.open(target, "rb") as there:
-                arrived = _copy(there, None)
+            arrived = _to_s3(draft, target) if target.startswith("s3://") else _by_fsspec(draft, target)
         except ImportError as error:
             raise GamedayError(f"{target} needs a package that is not installed: {error}") from None
         except Exception as error:  # noqa: BLE001 - every kind of store fails in its own way
@@ -41,6 +37,26 @@ def export(pack: Pack, where: str) -> str:
     if arrived != sent:
         raise GamedayError(f"{target} is not what was sent: SHA-256 {arrived} instead of {sent}")
     return target
+
+
+def _by_fsspec(draft: BinaryIO, target: str) -> str:
+    """Send it to a path or a URL of fsspec; the SHA-256 of what is there afterwards."""
+    import fsspec
+
+    with fsspec.open(target, "wb") as there:
+        _copy(draft, there)
+    with fsspec.open(target, "rb") as there:
+        return _copy(there, None)
+
+
+def _to_s3(draft: BinaryIO, target: str) -> str:
+    """Send it to S3; the SHA-256 of what is there afterwards. fsspec's S3 would want a boto3 of its own."""
+    import boto3
+
+    bucket, _, key = target.removeprefix("s3://").partition("/")
+    s3 = boto3.client("s3")
+    s3.upload_fileobj(draft, bucket, key)
+    return _copy(s3.get_object(Bucket=bucket, Key=key)["Body"], None)
 
 
 def write(pack: Pack, out: Any) -> None:
@@ -60,8 +76,6 @@ def write(pack: Pack, out: Any) -> None:
 def _copy(source: BinaryIO | Any, target: Any) -> str:
     """Copy in pieces, or only read; the SHA-256 of what passed."""
     seen = hashlib.sha256()
-    if target is None and source.seekable():
-        source.seek(0)
     while piece := source.read(PIECE_BYTES):
         seen.update(piece)
         if target is not None:
