@@ -42,8 +42,14 @@ def test_what_is_started_lives_on_in_a_session_of_its_own() -> None:
     Local().start(["sleep", mark])
     assert Local().wait_until(lambda: len(Local().mentioning(mark)) == 1, 5)
     (pid,) = Local().mentioning(mark)
+
+    def is_sleep() -> bool:  # before that it is setsid, which becomes the command
+        now = Local().stat(pid)
+        return now is not None and now.name == "sleep"
+
+    assert Local().wait_until(is_sleep, 5)
     stat = Local().stat(pid)
-    assert stat is not None and stat.group == pid and stat.name == "sleep" and pid in Local().members(pid)
+    assert stat is not None and stat.group == pid and pid in Local().members(pid)
     Local().send(-pid, signal.SIGKILL)
     assert Local().wait_until(lambda: not Local().mentioning(mark), 5)
     Local().send(pid, signal.SIGKILL)
