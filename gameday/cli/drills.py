@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,9 +19,6 @@ from gameday.cli.options import (
     sealing,
 )
 from gameday.errors import GamedayError, NotRecorded
-
-if TYPE_CHECKING:
-    from gameday.evidence.seal import Sealing
 
 
 @click.command()
@@ -46,7 +42,7 @@ def run(
 
     Standard output ends with the path of the run's folder; everything else goes to standard error.
     """
-    _play(file, variables, results, rollbacks, plain, sealing(key, time_stamp, file))
+    _play(file, variables, results, rollbacks, plain, key, time_stamp)
 
 
 @click.command()
@@ -228,7 +224,7 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
         click.echo("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
-            _play(experiment_path(name), variables, results, None, plain, sealing(None, None))
+            _play(experiment_path(name), variables, results, None, plain)
 
 
 def _play(
@@ -237,7 +233,8 @@ def _play(
     results: Path,
     rollbacks: str | None,
     plain: bool,
-    sealing: Sealing,
+    key: str | None = None,
+    time_stamp: str | None = None,
 ) -> None:
     """Load, check that everything answers, run, and end with the run's exit code."""
     from gameday.experiment import load
@@ -252,11 +249,12 @@ def _play(
     from gameday.run.live import view_of
     from gameday.run.runner import Options, run
 
+    how = sealing(key, time_stamp, file)
     check_activities(experiment, validation)
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
-    outcome = run(experiment, Options(results, variables, rollbacks, permit, sealing), view_of(plain))
+    outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
     click.echo(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)

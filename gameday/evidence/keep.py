@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import shutil
 import socket
-from importlib.metadata import distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,10 @@ def commit(path: Path) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Where a run is made: versions and host."""
-    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
-    packages = {name: version(name) for name in NAMED_PACKAGES if name in installed}
+    packages = {}
+    for name in NAMED_PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            packages[name] = version(name)
     return {
         "gameday": gameday.__version__,
         "python": platform.python_version(),
