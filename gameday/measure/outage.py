@@ -202,15 +202,21 @@ def _outage(judged: Judged, rules: Rules, first: int, back: int | None) -> Outag
 
 
 def _longest_good_ns(judged: Judged, rules: Rules, first: int, back: int | None) -> int:
-    """`L` at this outage: that of the baseline, or the longest good latency close by if that is longer.
+    """`L` at this outage: that of the baseline, or what was slower close by.
 
-    A host that was busy around the outage answered slowly then, whatever it did in the baseline.
+    A host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
+    that was held up sent late, and took notice of answers as late.
     """
-    before = judged.between(int(judged.scheduled_ns[first]) - NEARBY_NS, int(judged.scheduled_ns[first]))
-    found = [rules.longest_good_ns, before.longest_good_latency_ns()]
+    began_ns = int(judged.scheduled_ns[first])
+    found = [
+        rules.longest_good_ns,
+        judged.between(began_ns - NEARBY_NS, began_ns).longest_good_latency_ns(),
+        judged.between(began_ns, began_ns + NEARBY_NS).longest_delay_ns(),
+    ]
     if back is not None:
         # requests sent before the first answer may have waited for the service to come back
         back_ns = int(judged.done_ns[back])
+        found.append(judged.between(back_ns - NEARBY_NS, back_ns).longest_delay_ns())
         found.append(judged.between(back_ns, back_ns + NEARBY_NS).longest_good_latency_ns())
     return max(found)
 

@@ -52,6 +52,10 @@ class Judged:
         latencies = (self.done_ns - self.scheduled_ns)[self.good]
         return int(latencies.max()) if len(latencies) else 0
 
+    def longest_delay_ns(self) -> int:
+        """How late the latest sample was sent, after its scheduled send; 0 without samples."""
+        return int((self.sent_ns - self.scheduled_ns).max()) if len(self) else 0
+
 
 def judge(samples: Samples, *, match: str | None = None, good_within_ns: int | None = None) -> Judged:
     """Judge samples: good is ok, and answered within `good_within_ns` when that is given.

@@ -86,6 +86,21 @@ def test_a_frozen_service_ends_when_its_last_waiting_request_gave_up_not_when_it
     assert outage.ended.high_ns - outage.ended.low_ns <= 25 * MS  # two periods and the longest good latency
 
 
+def test_a_prober_that_was_held_up_when_the_service_came_back_has_wider_bounds():
+    # frozen for 300 ms as above; the prober does not run from 30 ms before the thaw until 60 ms after it
+    samples = judged("+" * 20 + "T" * 20 + "+" * 40)
+    thaw_ns = S + 500 * MS
+    stopped_ns, ran_ns = thaw_ns - 30 * MS, thaw_ns + 60 * MS
+    sent, done = samples.sent_ns.copy(), samples.done_ns.copy()
+    done[40:50] = thaw_ns
+    sent[(sent >= stopped_ns) & (sent < ran_ns)] = ran_ns
+    done[(done >= stopped_ns) & (done < ran_ns)] = ran_ns + MS
+    held_up = Judged(samples.scheduled_ns, sent, done, samples.good, samples.late, samples.timed_out)
+    ended = only(find_outages(held_up, rules())).ended
+    assert ended is not None
+    assert ended.low_ns <= thaw_ns <= ended.high_ns
+
+
 def test_a_partial_outage_has_wider_bounds_since_its_ends_can_hide():
     whole = only(find_outages(judged("+" * 90 + "-" * 40 + "+" * 90), rules()))
     half = only(find_outages(judged("+" * 90 + "-+" * 20 + "+" * 90), rules()))

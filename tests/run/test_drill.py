@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -25,10 +26,14 @@ def resume(service: Service) -> dict[str, Any]:
     return action("thaw", PROCESS, "resume", "failover", pidfile=str(service.pidfile))
 
 
-def frozen_s(game: Game) -> float:
-    """How long the service was frozen, by the steps' own times: the truth within a few milliseconds."""
-    started = {event["name"]: event["t_ns"] for event in game.events() if event["event"] == "step-started"}
-    return (started["thaw"] - started["freeze"]) / 1e9
+def frozen_s(game: Game, service: Service) -> tuple[float, float]:
+    """The shortest and longest the service can have been away: by the steps, and by its own answers."""
+    at = {(event["event"], event["name"]): event["t_ns"] for event in game.events() if "name" in event}
+    began, stopped = at["step-started", "freeze"], at["step-ended", "freeze"]
+    thawed = at["step-started", "thaw"]
+    answers = np.fromfile(service.pidfile.with_name("answers"), dtype="<i8")
+    answered = int(answers[answers > thawed][0])
+    return (thawed - stopped) / 1e9, (answered - began) / 1e9
 
 
 def is_running(service: Service) -> bool:
@@ -44,8 +49,9 @@ def test_a_freeze_of_known_length_is_measured(service: Service, start: Any) -> N
     code, record = game.end()
     rto = record["rto"]
     assert (code, record["verdict"]) == (0, "passed"), game.said
-    assert rto["low"] - 0.02 <= frozen_s(game) <= rto["high"] + 0.02
-    assert rto["high"] - rto["low"] < 0.15
+    shortest_s, longest_s = frozen_s(game, service)
+    assert rto["low"] <= longest_s and shortest_s <= rto["high"]
+    assert rto["high"] - rto["low"] < 0.5
     assert record["steps"][0]["landed"] is True
     assert [undo["verified"] for undo in record["undo"]] == [True]
     assert (game.pack / "report.html").stat().st_size > 10_000
@@ -125,9 +131,10 @@ def test_the_ledger_counts_what_the_service_lost(service: Service, start: Any) -
     assert rpo["lost"] > 50 and rpo["survived"] > 50
     assert rpo["lost"] + rpo["survived"] == rpo["acknowledged"]
     assert rpo["not_read"] == 0 and len(rpo["lost_writes"]) == rpo["lost"]
-    killed_ns = next(event["t_ns"] for event in game.events() if event["event"] == "step-started")
+    at = {(event["event"], event["name"]): event["t_ns"] for event in game.events() if "name" in event}
     first_ns = int(columns.read_ledger(game.pack / "ledger.parquet").done_ns[0])
-    assert rpo["seconds"] == pytest.approx((killed_ns - first_ns) / 1e9, abs=0.05)
+    shortest_s, longest_s = ((at[event, "kill"] - first_ns) / 1e9 for event in ("step-started", "step-ended"))
+    assert shortest_s - 0.05 <= rpo["seconds"] <= longest_s + 0.05
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,8 +1,10 @@
 """A server that breaks on schedule and says when: `python broken_server.py`, orders on standard input.
 
 Orders: `{"seed", "start_ns", "backlog", "ports": [[{"kind", "at_s", "for_s"}, …], …]}`, one list of
-outages a port. The first line on standard output holds the ports; then one line an outage with its truth:
-the moments (CLOCK_MONOTONIC) just before and just after each switch, `{"port", "kind", "began", "ended"}`.
+outages a port. The first line on standard output holds the ports, the second says that all outages were
+played. When standard input ends, the third is the account `{"truths", "stalls"}`: for each outage the moments
+(CLOCK_MONOTONIC) just before and just after each switch, `{"port", "kind", "began", "ended"}`; and every
+stretch `[from, to]` in which the server itself did not run, whatever its mode.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 SLOW_BY_S = 0.3
 FLAP_S = 0.05
+BEAT_S = 0.002
+STALLED_NS = 6_000_000
 AT_ONCE_RST = struct.pack("ii", 1, 0)
 
 
@@ -40,7 +44,9 @@ class Port:
         )
         return int(self.server.sockets[0].getsockname()[1])
 
-    async def play(self, outages: list[dict[str, Any]], start_ns: int, port: int) -> None:
+    async def play(self, outages: list[dict[str, Any]], start_ns: int, port: int) -> list[dict[str, Any]]:
+        """Every outage in turn; what was true of each."""
+        truths = []
         for outage in outages:
             await until(start_ns + round(outage["at_s"] * 1e9))
             began = await self.switch(outage["kind"], port)
@@ -49,8 +55,8 @@ class Port:
             if ended is None:
                 await until(end_ns)
                 ended = await self.switch("ok", port)
-            truth = {"port": self.number, "kind": outage["kind"], "began": began, "ended": ended}
-            print(json.dumps(truth), flush=True)
+            truths.append({"port": self.number, "kind": outage["kind"], "began": began, "ended": ended})
+        return truths
 
     async def switch(self, mode: str, port: int) -> tuple[int, int]:
         """Change the mode; the moments just before and just after."""
@@ -103,6 +109,17 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
 
+async def watch_itself(stalls: list[tuple[int, int]]) -> None:
+    """Note every stretch in which this process did not get to run, for ever."""
+    last_ns = time.monotonic_ns()
+    while True:
+        await asyncio.sleep(BEAT_S)
+        now_ns = time.monotonic_ns()
+        if now_ns - last_ns > STALLED_NS:
+            stalls.append((last_ns, now_ns))
+        last_ns = now_ns
+
+
 async def until(at_ns: int) -> None:
     while (left_ns := at_ns - time.monotonic_ns()) > 0:
         await asyncio.sleep(left_ns / 1e9)
@@ -115,9 +132,17 @@ async def main() -> None:
     ]
     numbers = [await port.listen() for port in ports]
     print(json.dumps(numbers), flush=True)
+    stalls: list[tuple[int, int]] = []
+    watch = asyncio.create_task(watch_itself(stalls))
     plays = zip(ports, orders["ports"], numbers, strict=True)
-    await asyncio.gather(*(port.play(outages, orders["start_ns"], number) for port, outages, number in plays))
+    played = await asyncio.gather(
+        *(port.play(outages, orders["start_ns"], number) for port, outages, number in plays)
+    )
+    print("played", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # serve until told to end
+    watch.cancel()
+    truths = [truth for of_port in played for truth in of_port]
+    print(json.dumps({"truths": truths, "stalls": stalls}), flush=True)
 
 
 if __name__ == "__main__":

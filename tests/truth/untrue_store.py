@@ -1,7 +1,7 @@
 """A store that lies on purpose and keeps account: `python untrue_store.py`, orders on standard input.
 
 Orders: `{"faults": {"<sequence>": "<fault>"}}`. POST /writes takes a write, GET /writes/<key> gives it back,
-GET /account says what really happened: `{sequence: {"acknowledged_ns", "refused", "copies", "intact"}}`.
+GET /account says what really happened: `{sequence: {"acknowledged_ns", "refused"}}`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,7 @@ class Store:
         key, payload = body["id"], body["payload"]
         sequence = int(key.rsplit("-", 1)[1])
         fault = self.faults.get(sequence, "")
-        entry = self.account[sequence] = {
-            "acknowledged_ns": None,
-            "refused": False,
-            "sent_ns": time.monotonic_ns(),
-        }
+        entry = self.account[sequence] = {"acknowledged_ns": None, "refused": False}
         await self.apply(fault, key, payload)
         if fault.startswith("hang"):
             await asyncio.sleep(60)
