@@ -1,10 +1,10 @@
 """A server that breaks on schedule and says when: `python broken_server.py`, orders on standard input.
 
-Orders: `{"seed", "start_ns", "backlog", "ports": [[{"kind", "at_s", "for_s"}, …], …]}`, one list of
-outages a port. The first line on standard output holds the ports, the second says that all outages were
-played. When standard input ends, the third is the account `{"truths", "stalls"}`: for each outage the moments
-(CLOCK_MONOTONIC) just before and just after each switch, `{"port", "kind", "began", "ended"}`; and every
-stretch `[from, to]` in which the server itself did not run, whatever its mode.
+The first line of orders is `{"seed", "backlog", "outages": [{"kind", "at_s", "for_s"}, …]}`, answered with a
+line that holds the port. The second is the moment (CLOCK_MONOTONIC, nanoseconds) from which `at_s` counts,
+answered with a line when all outages were played. When standard input ends, the last line is the account
+`{"truths", "stalls"}`: for each outage the moments just before and just after each switch, `{"kind", "began",
+"ended"}`; and every stretch `[from, to]` in which the server itself did not run, whatever its mode.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-SLOW_BY_S = 0.3
+SLOW_BY_S = 0.4
 FLAP_S = 0.05
 BEAT_S = 0.002
 STALLED_NS = 6_000_000
@@ -28,43 +28,43 @@ AT_ONCE_RST = struct.pack("ii", 1, 0)
 
 
 class Port:
-    """One listening port and how it answers now."""
+    """The listening port and how it answers now."""
 
-    def __init__(self, number: int, seed: int, backlog: int) -> None:
-        self.number = number
+    def __init__(self, seed: int, backlog: int) -> None:
         self.backlog = backlog
         self.mode = "ok"
         self.chance = random.Random(seed)
+        self.number = 0
         self.server: asyncio.Server | None = None
 
-    async def listen(self, port: int = 0) -> int:
+    async def listen(self) -> None:
         loop = asyncio.get_running_loop()
         self.server = await loop.create_server(
-            lambda: Connection(self), "127.0.0.1", port, backlog=self.backlog
+            lambda: Connection(self), "127.0.0.1", self.number, backlog=self.backlog
         )
-        return int(self.server.sockets[0].getsockname()[1])
+        self.number = int(self.server.sockets[0].getsockname()[1])
 
-    async def play(self, outages: list[dict[str, Any]], start_ns: int, port: int) -> list[dict[str, Any]]:
+    async def play(self, outages: list[dict[str, Any]], start_ns: int) -> list[dict[str, Any]]:
         """Every outage in turn; what was true of each."""
         truths = []
         for outage in outages:
             await until(start_ns + round(outage["at_s"] * 1e9))
-            began = await self.switch(outage["kind"], port)
+            began = await self.switch(outage["kind"])
             end_ns = began[1] + round(outage["for_s"] * 1e9)
             ended = await self.flap(end_ns) if outage["kind"] == "flapping" else None
             if ended is None:
                 await until(end_ns)
-                ended = await self.switch("ok", port)
-            truths.append({"port": self.number, "kind": outage["kind"], "began": began, "ended": ended})
+                ended = await self.switch("ok")
+            truths.append({"kind": outage["kind"], "began": began, "ended": ended})
         return truths
 
-    async def switch(self, mode: str, port: int) -> tuple[int, int]:
+    async def switch(self, mode: str) -> tuple[int, int]:
         """Change the mode; the moments just before and just after."""
         before_ns = time.monotonic_ns()
         if mode == "refused" and self.server is not None:
             self.server.close()
         elif self.mode == "refused":
-            await self.listen(port)
+            await self.listen()
         self.mode = mode
         return before_ns, time.monotonic_ns()
 
@@ -72,11 +72,11 @@ class Port:
         """Good and bad by turns until the end; the truth is the end of the last bad turn."""
         while True:
             await asyncio.sleep(FLAP_S)
-            ended = await self.switch("ok", 0)
+            ended = await self.switch("ok")
             if ended[1] >= end_ns:
                 return ended
             await asyncio.sleep(FLAP_S)
-            await self.switch("flapping", 0)
+            await self.switch("flapping")
 
 
 class Connection(asyncio.Protocol):
@@ -125,23 +125,21 @@ async def until(at_ns: int) -> None:
         await asyncio.sleep(left_ns / 1e9)
 
 
+async def line_of_orders() -> Any:
+    return json.loads(await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline))
+
+
 async def main() -> None:
-    orders = json.loads(sys.stdin.readline())
-    ports = [
-        Port(number, orders["seed"] + number, orders["backlog"]) for number in range(len(orders["ports"]))
-    ]
-    numbers = [await port.listen() for port in ports]
-    print(json.dumps(numbers), flush=True)
+    orders = await line_of_orders()
+    port = Port(orders["seed"], orders["backlog"])
+    await port.listen()
+    print(port.number, flush=True)
     stalls: list[tuple[int, int]] = []
     watch = asyncio.create_task(watch_itself(stalls))
-    plays = zip(ports, orders["ports"], numbers, strict=True)
-    played = await asyncio.gather(
-        *(port.play(outages, orders["start_ns"], number) for port, outages, number in plays)
-    )
+    truths = await port.play(orders["outages"], await line_of_orders())
     print("played", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # serve until told to end
     watch.cancel()
-    truths = [truth for of_port in played for truth in of_port]
     print(json.dumps({"truths": truths, "stalls": stalls}), flush=True)
 
 

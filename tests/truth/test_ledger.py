@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.measure.loss import Found, Ledger, Loss, Outcome, classify, read
+from tests.truth.children import child, line
 
 pytestmark = pytest.mark.alone
 
@@ -57,26 +56,6 @@ def lies(number: int) -> dict[int, str]:
         first = chance.randrange(20, 60)
         return dict.fromkeys(range(first, first + chance.randrange(1, 60)), "drop")
     return {sequence: chance.choice(FAULTS) for sequence in chance.sample(writes, chance.randrange(0, 60))}
-
-
-@contextlib.contextmanager
-def child(command: list[str], orders: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(orders) + "\n")
-        process.stdin.flush()
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline()
 
 
 @contextlib.contextmanager
