@@ -192,7 +192,7 @@ class Search:
         baseline = [sample for sample in self.samples if sample.scheduled < self.until]
         errors = sum(sample.bad for sample in baseline)
         self.steady = min((errors + HALF) / (len(baseline) + 1), 1 - self.objective)
-        self.whole = sum(sample.scheduled < self.start + self.window for sample in self.samples)
+        self.whole = sum(sample.scheduled < self.at[0] + self.window for sample in self.samples)
         self.longest = max((s.done - s.scheduled for s in baseline if not s.bad), default=0)
         self.period = sli.period_ns
 
@@ -212,7 +212,7 @@ class Search:
         window = self.window_of(index)
         bad = sum(self.samples[i].bad for i in window if i >= floor)
         total = len(window)
-        if self.at[index] - self.start < self.window:
+        if self.at[index] - self.at[0] < self.window:
             total = max(total, self.whole)
         return Fraction(total - bad, total) < self.objective
 
@@ -477,7 +477,7 @@ def incident(slis: list[tuple[str, list[Outage]]], inject: int, until: int) -> I
         if clock.began is None:
             return True
         is_earlier = outage.began[1] < clock.began[0]
-        is_longer = clock.ended is not None and (outage.ended is None or outage.ended[0] > clock.ended[1])
+        is_longer = outage.ended is None or (clock.ended is not None and outage.ended[0] > clock.ended[1])
         return is_earlier or is_longer
 
     return together(opened + [o for o in closed if is_proved(o)])
@@ -493,7 +493,7 @@ def rto_of(
     whole = incident(slis, inject, until)
     if whole.recovered is None:
         return whole
-    if whole.recovered > inject + plan.deadline_ns or whole.recovered >= until:
+    if whole.recovered > inject + plan.deadline_ns or whole.recovered > until:
         return Incident(whole.impact, None, whole.began, None)
     return whole
 
@@ -503,15 +503,22 @@ def starts_of(rto: Incident, history: History, inject: int | None) -> dict[str, 
     if rto.recovered is None or rto.impact is None or rto.began is None or rto.ended is None:
         return {}
     low, high = rto.ended
-    lengths = {"impact": (rto.recovered - rto.impact, max(0, low - rto.began[1]), high - rto.began[0])}
-    for name, moment in (("inject", inject), ("declare", history.moments.get("declare"))):
-        if moment is not None:
-            lengths[name] = (rto.recovered - moment, max(0, low - moment), high - moment)
+    began = {"impact": rto.began}
+    if inject is not None:
+        began["inject"] = (inject, inject)
+    declared = history.moments.get("declare")
+    if declared is not None:
+        began["declare"] = (declared, declared)
+    lengths = {}
+    for name, (earliest, latest) in began.items():
+        least, most = max(0, low - latest), high - earliest
+        start = rto.impact if name == "impact" else earliest
+        lengths[name] = (min(max(rto.recovered - start, least), most), least, most)
     return lengths
 
 
 def met(
-    plan: Plan, rto: Incident, starts: dict[str, tuple[int, int, int]], inject: int | None
+    plan: Plan, history: History, rto: Incident, starts: dict[str, tuple[int, int, int]], inject: int | None
 ) -> bool | None:
     """Whether the upper bound is within the objective; None when that is not asked or not known."""
     if plan.rto is None or inject is None:
@@ -519,7 +526,7 @@ def met(
     if rto.impact is None:
         return True
     if rto.recovered is None:
-        return False
+        return None if history.is_cut_short else False
     if plan.rto_from not in starts:
         return None
     return starts[plan.rto_from][2] <= round(plan.rto * S)
@@ -644,7 +651,7 @@ def read(
     ]
     rto = rto_of(slis, plan, history, inject)
     starts = starts_of(rto, history, inject)
-    is_met = met(plan, rto, starts, inject)
+    is_met = met(plan, history, rto, starts, inject)
     loss = None if writes is None else losses(writes, rto.impact, takeover_of(history.steps))
     figures = tuple(
         Sli(
