@@ -95,7 +95,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         last_ns = max(last_ns, int(event["t_ns"]))
         match event["event"]:
             case "clock":
-                ties.append(Tie(event["monotonic_ns"], event["utc_ns"]))
+                ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
             case "phase":
                 marks.append((event["name"], event["t_ns"]))
             case "step-started":

@@ -61,7 +61,7 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         self.journal = journal
         self.path = path
         self.part = BASELINE
-        # chaoslib starts and ends an activity in one thread; others may have its name, or be the same dictionary
+        # chaoslib starts and ends an activity in one thread; others may share its name and its dictionary
         self.here = threading.local()
 
     def running(
