@@ -150,8 +150,8 @@ def digest(path: Path) -> str:
 def create(results: Path, title: str) -> Pack:
     """A new run's folder. Raises GamedayError when it cannot be written.
 
-    Its name sorts by time, says what is tested, and ends at random: it is in every key that the ledger writes, and
-    a run in another folder or on another host may write to the same store.
+    Its name sorts by time, says what is tested, and ends at random: every key of the ledger holds it, and a
+    run in another folder or on another host may write to the same store.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:WORDS].strip("-") or "run"
