@@ -37,7 +37,7 @@ class Line:
 
     def tell(self, event: str, **more: Any) -> None:
         """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
-        message = redact.data({"event": event, "t_ns": clock.now_ns(), **more})
+        message = redact.event({"event": event, "t_ns": clock.now_ns(), **more})
         try:
             self.events.write(json.dumps(message, default=str) + "\n")
         except BrokenPipeError:
