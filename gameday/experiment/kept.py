@@ -17,6 +17,7 @@ from gameday.redact import Place, Redactor, looks_taken_out
 COMMENTS = re.compile(r"#[^\n]*(?:\n[ \t]*#[^\n]*)*")
 # what neither JSON nor YAML lets stand in quotes as it is
 ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+NOTHING = "tag:yaml.org,2002:null"
 IN_LINES = ("|", ">")
 
 
@@ -54,7 +55,7 @@ class _Cleaned:
             for item in node.value:
                 self.take_in(item, place, before)
                 before = item.value if isinstance(item, yaml.ScalarNode) else None
-        else:
+        elif node.tag != NOTHING:
             self._scalar(node, self.redactor.leaf(node.value, place, before))
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> None:
