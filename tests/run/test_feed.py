@@ -16,7 +16,7 @@ from gameday.measure.history import Step, from_timeline
 from gameday.run.feed import Feed
 from gameday.run.timeline import Timeline
 
-ORDER = {"proofs": iter(()), "second has ended": threading.Event()}
+ORDER: dict[str, Any] = {}
 
 
 class Told:
@@ -30,17 +30,20 @@ class Told:
 
 
 def proves() -> dict[str, Any]:
-    """A fault whose first call ends after its second."""
+    """A fault whose second call ends after its first."""
     proof = next(ORDER["proofs"])
-    if proof == "first":
-        assert ORDER["second has ended"].wait(10)
+    ORDER["both run"].wait(10)
+    if proof == "second":
+        assert ORDER["first has ended"].wait(10)
     return {"fault": "proves", "landed": True, "proof": proof}
 
 
 @pytest.fixture
 def calls() -> Iterator[None]:
-    ORDER.update({"proofs": iter(["first", "second"]), "second has ended": threading.Event()})
+    ORDER["proofs"] = iter(["first", "second"])
+    ORDER["both run"], ORDER["first has ended"] = threading.Barrier(2), threading.Event()
     yield
+    ORDER.clear()
 
 
 def steps_of(events: list[dict[str, Any]]) -> list[Step]:
@@ -59,9 +62,9 @@ def test_two_background_steps_of_one_name_keep_their_own_ends(calls: None, tmp_p
     playing = {"experiment": {"method": [step, step]}, "configuration": {}, "secrets": {}, "dry": None}
     with ThreadPoolExecutor(2) as pool:
         first, second = run_activities(**playing, pool=pool, event_registry=registry)
-        wait([second], 10)
-        ORDER["second has ended"].set()
         wait([first], 10)
+        ORDER["first has ended"].set()
+        wait([second], 10)
     started = [event["id"] for event in told.events if event["event"] == "step-started"]
     assert len(set(started)) == 2
     assert [(each.id, each.proof) for each in steps_of(told.events)] == [
