@@ -7,13 +7,12 @@ Doing it twice is safe; two at once exclude each other by the run's lock.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gameday import redact
+from gameday import clock, redact
 from gameday.evidence.pack import Pack, digest, packs
 from gameday.evidence.seal import Sealing
 from gameday.faults.undolog import Entry, UndoLog
@@ -21,6 +20,7 @@ from gameday.files import read_lines
 from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
 from gameday.run.crew import left_over
+from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.lock import Lock
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Listener, Timeline
@@ -64,6 +64,7 @@ def recover(
     reason: str,
     sealing: Sealing,
     tell: Listener = lambda entry: None,
+    launch: Launch = AS_PROCESSES,
 ) -> list[Entry]:
     """Finish a run; returns the undos that are still owed. Raises StillRunning when somebody is at it."""
     lock = Lock(pack.folder)
@@ -77,7 +78,7 @@ def recover(
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
         timeline.add("aborted", reason=reason)
-        owed = put_back(pack, timeline, rollbacks)
+        owed = put_back(pack, timeline, rollbacks, launch)
         timeline.tie_clocks()
         logs.finish()
         # only now: measuring imports much, and the undo must not wait for it
@@ -113,10 +114,10 @@ def _experiment_of(pack: Pack) -> dict[str, Any] | None:
     return parse(copies[0].name, copies[0].read_text())[0] if copies else None
 
 
-def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None) -> list[Entry]:
+def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None, launch: Launch) -> list[Entry]:
     """Undo, then play the rollbacks if the method had begun and its engine did not end, then undo again."""
     log = UndoLog(pack.undo_log)
-    undoer = Undoer()
+    undoer = Undoer(start=launch.undoing)
     events = list(read_lines(pack.timeline))
     if not any(event.get("event") == "phase" and event.get("name") == UNDO for event in events):
         timeline.add("phase", name=UNDO)
@@ -130,7 +131,7 @@ def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None) -> lis
         has_begun = any(event.get("name") == METHOD for event in events)
         has_ended = any(event.get("event") == "engine-ended" for event in events)
         if rollbacks is not None and has_begun and not has_ended:
-            rollbacks.play(pack, hear)
+            rollbacks.play(pack, launch, hear)
             owed = undoer.play(log, timeline.undo)
     finally:
         undoer.dismiss()
@@ -138,9 +139,9 @@ def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None) -> lis
 
 
 def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline_s = time.monotonic() + seconds
+    end_ns = clock.now_ns() + round(seconds * clock.NS_PER_S)
     while not condition():
-        if time.monotonic() > deadline_s:
+        if clock.now_ns() > end_ns:
             return False
-        time.sleep(0.02)
+        clock.pause(0.02)
     return True

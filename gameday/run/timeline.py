@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ class Timeline:
         if first is not None:
             tie = clock.Tie(first["monotonic_ns"], first["utc_ns"])
             timeline.tie = tie
-            timeline.now_ns = lambda: tie.monotonic_ns + time.time_ns() - tie.utc_ns
+            timeline.now_ns = lambda: tie.monotonic_ns + clock.utc_ns() - tie.utc_ns
         return timeline
 
     def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
@@ -73,4 +72,4 @@ class Timeline:
     def tie_clocks(self) -> None:
         """Record one moment on both clocks, at the start and at the end of the run."""
         at_ns = self.now_ns()
-        self.add("clock", monotonic_ns=at_ns, utc_ns=time.time_ns())
+        self.add("clock", monotonic_ns=at_ns, utc_ns=clock.utc_ns())
