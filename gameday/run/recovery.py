@@ -90,7 +90,9 @@ def recover(
     return owed
 
 
-def recover_from_disk(pack: Pack, variables: tuple[str, ...], sealing: Sealing) -> list[Entry]:
+def recover_from_disk(
+    pack: Pack, variables: tuple[str, ...], sealing: Sealing, launch: Launch = AS_PROCESSES
+) -> list[Entry]:
     """Finish a run from what its folder holds, as after a reboot. Values of `--var` are not on disk."""
     from gameday.experiment.secrets import secrets_of
     from gameday.run.view import Plain
@@ -99,7 +101,7 @@ def recover_from_disk(pack: Pack, variables: tuple[str, ...], sealing: Sealing) 
     rollbacks = Rollbacks(document, variables) if document else None
     redact.learn(secrets_of(document or {}, {}))
     reason = "the run was cut off; gameday recover put everything back"
-    return recover(pack, rollbacks, reason, sealing, Plain().event)
+    return recover(pack, rollbacks, reason, sealing, Plain().event, launch)
 
 
 def _experiment_of(pack: Pack) -> dict[str, Any] | None:
