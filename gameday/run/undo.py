@@ -52,8 +52,10 @@ class Undoer:
         self.warm_up()
 
     def warm_up(self) -> None:
-        """Start the next child ahead of its need."""
-        self.spare = self.start(self.modules)
+        """Start the next child ahead of its need; a machine that can start none may be able to then."""
+        self.spare = None
+        with contextlib.suppress(OSError):
+            self.spare = self.start(self.modules)
 
     def dismiss(self) -> None:
         """End the child that was not needed."""
@@ -93,14 +95,12 @@ class Undoer:
 
     def try_once(self, call: dict[str, Any]) -> Answer:
         """One undo and its verification in one child, which is killed when it takes too long."""
-        child = self.spare
-        if child is None or not child.is_alive:
+        if self.spare is None or not self.spare.is_alive:
             self.warm_up()
-            child = self.spare
-        assert child is not None  # noqa: S101 - warm_up has just started it
-        self.spare = None
-        answers = child.exchange(call, LIMIT_S)
-        child.kill()
+        if self.spare is None:
+            return Answer(False, False, "no process could be started for it")
+        answers = self.spare.exchange(call, LIMIT_S)
+        self.spare.kill()
         self.warm_up()
         return Answer.of(answers)
 

@@ -167,3 +167,34 @@ def test_an_undo_that_reads_back_as_not_undone_is_still_owed(tmp_path: Path) -> 
         undoer.dismiss()
     (entry,) = log.entries()
     assert entry.is_verified
+
+
+class Started:
+    """A child that undoes everything it is given, once it can be started."""
+
+    is_alive = True
+    failing = 0
+
+    def __init__(self, modules: list[str]) -> None:
+        if Started.failing:
+            Started.failing -= 1
+            raise BlockingIOError("no more processes")
+
+    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
+        return [{"ok": True, "said": "undone"}, {"ok": True, "said": "verified"}]
+
+    def kill(self) -> None:
+        return
+
+
+@pytest.mark.parametrize(("failing", "owed"), [(4, []), (5, ["second"])], ids=["in time", "too late"])
+def test_an_undo_waits_for_a_machine_that_can_start_no_process_and_stops_no_other(
+    tmp_path: Path, failing: int, owed: list[str]
+) -> None:
+    log = UndoLog(tmp_path / "undo.jsonl")
+    for step in ("first", "second"):
+        log.owe(step, "overwrite", {})
+    with patch("gameday.clock.pause"), patch.object(Started, "failing", failing):
+        undoer = Undoer(start=Started)  # type: ignore[arg-type]
+        assert [entry.step for entry in undoer.play(log)] == owed
+    assert all(entry.is_verified != (entry.step in owed) for entry in log.entries())
