@@ -65,7 +65,10 @@ class Undoer:
 
     def play(self, log: UndoLog, tell: Tell = lambda *_: None) -> list[Entry]:
         """Undo everything still owed; returns what still is. An undo that fails stops no other."""
-        for entry in log.owed():
+        tried: set[str] = set()
+        while left := [entry for entry in log.owed() if entry.id not in tried]:
+            entry = left[0]
+            tried.add(entry.id)
             tell("undoing", entry, "")
             note(log, entry, "undoing")
             answer = self.try_hard(entry.call)
