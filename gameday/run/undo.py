@@ -35,8 +35,10 @@ class Answer:
             return cls(False, False, f"no answer within {LIMIT_S:g} s")
         said = [str(answer["said"]) for answer in answers]
         seen = answers[1]["ok"] if len(answers) > 1 else None
+        if answers[0]["ok"] and len(answers) == 1:  # whether it is so nobody has said
+            said.append(f"it was not read back within {LIMIT_S:g} s")
         # read back and not as it was: it is not undone, whatever the undo says of itself
-        is_undone = bool(answers[0]["ok"]) and seen is not False
+        is_undone = bool(answers[0]["ok"]) and len(answers) > 1 and seen is not False
         return cls(is_undone, bool(seen), said[0] if seen else "; ".join(said))
 
 

@@ -215,3 +215,29 @@ def test_an_undo_that_works_late_is_followed_by_those_that_it_should_have_come_b
             assert [entry.step for entry in undoer.play(log)] == ["second"]
         assert undoer.play(log) == []
         assert Started.undone == ["third", "first", "second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "undone", "verified"),
+    [
+        ([], False, False),
+        ([{"ok": False, "said": "no"}], False, False),
+        ([{"ok": True, "said": "yes"}], False, False),
+        ([{"ok": True, "said": "yes"}, {"ok": False, "said": "it is not"}], False, False),
+        ([{"ok": True, "said": "yes"}, {"ok": None, "said": "no way to tell"}], True, False),
+        ([{"ok": True, "said": "yes"}, {"ok": True, "said": "it is"}], True, True),
+    ],
+    ids=[
+        "nothing said",
+        "failed",
+        "killed before the read-back",
+        "not as before",
+        "no read-back",
+        "as before",
+    ],
+)
+def test_an_undo_is_undone_once_its_read_back_has_said_so_or_that_there_is_none(
+    answers: list[dict[str, Any]], undone: bool, verified: bool
+) -> None:
+    answer = Answer.of(answers)
+    assert (answer.is_undone, answer.is_verified) == (undone, verified)
