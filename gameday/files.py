@@ -46,7 +46,7 @@ def is_full(folder: Path) -> bool:
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of it, or raise OSError: a disk that is nearly full takes a part, and calls that a success."""
+    """Write all of it, or raise OSError: a disk that is nearly full takes a part and calls it a success."""
     if os.write(descriptor, data) != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
