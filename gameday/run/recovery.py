@@ -7,13 +7,15 @@ Doing it twice is safe; two at once exclude each other by the run's lock.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gameday import clock, redact
-from gameday.evidence.pack import Pack, digest, packs
+from gameday.evidence.pack import SEAL, Pack, digest, packs
+from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
@@ -36,7 +38,7 @@ class StillRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run that has not come to its end: it owes undos, or it has no record."""
+    """A run that has not come to its end: it owes undos, or it has no record or no seal."""
 
     pack: Pack
     owed: tuple[Entry, ...]
@@ -54,8 +56,19 @@ def unfinished(results: Path) -> Iterator[Unfinished]:
     """Every unfinished run under `results`, oldest first."""
     for pack in packs(results):
         owed = tuple(UndoLog(pack.undo_log).owed())
-        if owed or (pack.plan.exists() and not pack.record.exists()):
+        if owed or (pack.plan.exists() and not is_recorded(pack)):
             yield Unfinished(pack, owed)
+
+
+def is_recorded(pack: Pack) -> bool:
+    """Whether a run has a record and its seal; a gameday of old did not seal."""
+    if (pack.folder / SEAL).exists():
+        return pack.record.exists()
+    try:
+        record = json.loads(pack.record.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return isinstance(record, dict) and version_of(record) < SEALED_SINCE
 
 
 def recover(
@@ -66,15 +79,21 @@ def recover(
     tell: Listener = lambda entry: None,
     launch: Launch = AS_PROCESSES,
 ) -> list[Entry]:
-    """Finish a run; returns the undos that are still owed. Raises StillRunning when somebody is at it."""
+    """Finish a run; returns the undos that are still owed. Raises StillRunning when somebody is at it.
+
+    One that has come to its end, perhaps only just, is left as it is.
+    """
     lock = Lock(pack.folder)
     if not _within(LOCK_WITHIN_S, lock.take):
         raise StillRunning(pack.run_id)
     try:
         for identity in left_over(pack):
             identity.kill_group()
+        if is_recorded(pack) and not UndoLog(pack.undo_log).owed():
+            return []
         with contextlib.suppress(OSError):
             (pack.folder / reserve.NAME).unlink(missing_ok=True)
+            (pack.folder / SEAL).unlink(missing_ok=True)  # what it seals is about to change
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
         timeline.add("aborted", reason=reason)

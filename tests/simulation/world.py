@@ -79,14 +79,14 @@ class World:
 
         return self.command("runner", play)
 
-    def recovery(self) -> Process:
-        """`gameday recover`."""
+    def recovery(self, named: Pack | None = None) -> Process:
+        """`gameday recover`, of one run or of all that are unfinished."""
 
         def recover() -> int:
             is_open = False
-            for left in list(unfinished(self.results)):
+            for each in [named] if named else [left.pack for left in unfinished(self.results)]:
                 try:
-                    owed = recover_from_disk(left.pack, (), Sealing(), self.launch)
+                    owed = recover_from_disk(each, (), Sealing(), self.launch)
                     is_open = is_open or bool(owed)
                 except StillRunning:
                     is_open = True
@@ -188,10 +188,10 @@ class World:
         self.machine.run()
         return runner
 
-    def recover(self, *, twice: bool = False) -> None:
+    def recover(self, named: Pack | None = None, *, twice: bool = False) -> None:
         """`gameday recover`, perhaps by two people at once."""
         for _ in range(1 + twice):
-            self.recovery()
+            self.recovery(named)
         self.machine.run()
 
     def befell(self, *parts: str) -> bool:
