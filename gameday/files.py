@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -44,10 +45,17 @@ def is_full(folder: Path) -> bool:
     return disk.f_blocks > 0 and free == 0
 
 
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it, or raise OSError: a disk that is nearly full takes a part and calls it a success."""
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def append_line(path: Path, entry: dict[str, Any]) -> None:
     """Append one JSON line and wait until it is on disk. Safe from several processes: one write each.
 
-    A line that a crash left torn is closed first, so that it cannot swallow this one.
+    A line that a crash left torn is closed first, so that it cannot swallow this one. Raises OSError when the
+    disk does not take all of it.
     """
     is_new = not path.exists()
     line = json.dumps(entry, default=str).encode() + b"\n"
@@ -55,7 +63,7 @@ def append_line(path: Path, entry: dict[str, Any]) -> None:
     try:
         size = os.fstat(descriptor).st_size
         is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, b"\n" + line if is_torn else line)
+        write_whole(descriptor, b"\n" + line if is_torn else line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

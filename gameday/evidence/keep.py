@@ -17,6 +17,7 @@ from gameday import redact
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
+from gameday.evidence.seal import NOT_SEALED
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
 from gameday.files import write_atomically
@@ -110,6 +111,13 @@ def samples(pack: Pack) -> None:
     """
     done = pack.raw.with_name(f".{pack.raw.name}")
     if not pack.raw.exists():
+def sweep(pack: Pack) -> None:
+    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
+    for path in pack.folder.glob(".*"):
+        if path.is_file() and path.name not in NOT_SEALED:
+            path.unlink()
+
+
         shutil.rmtree(done, ignore_errors=True)
         return
     try:
