@@ -52,11 +52,11 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/lab: pyproject.toml | $(VENV)/made
-	@echo "installing gameday and what the demo needs, once: about a minute, XXX MB in $(VENV) …"
+	@echo "installing gameday and what the demo needs, once: a minute or two, 750 MB in $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
 	@touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/made
-	@echo "installing gameday and what the tests need, once: about a minute, XXX MB in $(VENV) …"
+	@echo "installing gameday and what the tests need, once: a minute or two, 1.1 GB in $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/lab
