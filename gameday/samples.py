@@ -31,7 +31,7 @@ from gameday import redact
 
 ROW = struct.Struct("<qqqdHHHH")
 FIELDS = ("scheduled_ns", "sent_ns", "done_ns", "value", "series", "error", "status", "flags")
-OK, TIMED_OUT = 1, 2
+OK, TIMED_OUT, SKIPPED = 1, 2, 4
 MAX_NAMES = 65_535
 OTHER = "(other)"
 
@@ -90,7 +90,7 @@ class SampleWriter:
         return number
 
     def _note(self, number: int, name: str) -> None:
-        line = {"number": number, "name": redact.text(name)}
+        line = {"number": number, "name": redact.name(name)}
         write_whole(self._names, json.dumps(line).encode() + b"\n")
 
     def _number_of_other(self) -> int:

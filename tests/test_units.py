@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.units import Share, duration_s, rate_per_s, spoken
+from gameday.units import Share, at_most, duration_s, percent, rate_per_s, spoken
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,16 @@ def test_a_share_is_exact() -> None:
     assert str(Share.parse("99.95%")) == "99.95%"
 
 
-@pytest.mark.parametrize("text", [99, "99", "101%", "-1%", "x%", None])
+@pytest.mark.parametrize("text", ["99.99999999%", "0.00000001%", "100%", "0%", "50 %", "7.10%"])
+def test_a_share_is_written_as_it_was_read(text: str) -> None:
+    share = Share.parse(text)
+    assert Share.parse(str(share)) == share
+    assert Decimal(str(share).rstrip("%")) == Decimal(text.rstrip("% "))
+
+
+@pytest.mark.parametrize(
+    "text", [99, "99", "101%", "100.1%", "-1%", "x%", None, "99.999999999%", "1e-9%", "NaN%", "٩٩%", "%"]
+)
 def test_what_is_no_share_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="is not a share"):
         Share.parse(text)
@@ -60,6 +71,42 @@ def test_what_is_no_share_is_refused(text: object) -> None:
 )
 def test_a_duration_is_said(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0121, "13 ms"),
+        (0.9991, "1 s"),
+        (2.311, "2.32 s"),
+        (2.31, "2.31 s"),
+        (59.999, "1 min"),
+        (60.001, "1 min 1 s"),
+        (3599.2, "1 h"),
+        (3600.1, "1 h 1 min"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_an_upper_bound_is_rounded_up(seconds: float, words: str) -> None:
+    assert at_most(seconds) == words
+
+
+def seconds_of(words: str) -> Decimal:
+    factors = {"h": 3600, "min": 60, "s": 1, "ms": Decimal("0.001")}
+    return sum((Decimal(n) * factors[unit] for n, unit in re.findall(r"([\d.]+) (\w+)", words)), Decimal(0))
+
+
+@given(st.floats(0, 1e6))
+def test_an_upper_bound_is_never_said_to_be_less_than_it_is(seconds: float) -> None:
+    assert seconds_of(at_most(seconds)) >= Decimal(repr(seconds))
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(Fraction(1), "100.00%"), (Fraction(999_999, 1_000_000), "99.99%"), (Fraction(9989, 10_000), "99.89%")],
+)
+def test_a_share_is_rounded_down(share: Fraction, words: str) -> None:
+    assert percent(share) == words
 
 
 @given(st.floats(0, 1e6))
