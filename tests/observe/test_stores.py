@@ -65,7 +65,7 @@ def redis_server(tmp_path: Path) -> Iterator[Server]:
             name = f"gameday:{RUN}:{key}"
             _ = client.delete(name) if how == "lose" else client.set(name, "other")
 
-        yield Server(lambda run: RedisStore(address, run), tamper, lambda: client.dbsize(), lambda: pid)
+        yield Server(lambda run: RedisStore(address, run), tamper, client.dbsize, lambda: pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
