@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 
 SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,8})?)\s*%")
 RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
 
 
@@ -43,21 +44,20 @@ class Share:
     @classmethod
     def parse(cls, text: object) -> Share:
         """Read `99.9%`. Raises ValueError when the text is not a percentage of 0 to 100."""
-        try:
-            percent = (
-                Decimal(text.strip().removesuffix("%")) if isinstance(text, str) and "%" in text else None
+        match = SHARE.fullmatch(text.strip()) if isinstance(text, str) else None
+        if match is None or Decimal(match[1]) > 100:
+            raise ValueError(
+                f"{shown(text)} is not a share; write a percentage such as 99.9%, with 8 digits after the "
+                "point at most"
             )
-        except InvalidOperation:
-            percent = None
-        if percent is None or not 0 <= percent <= 100:
-            raise ValueError(f"{shown(text)} is not a share; write a percentage such as 99.9%")
-        return cls(Fraction(percent) / 100)
+        return cls(Fraction(match[1]) / 100)
 
     def __float__(self) -> float:
         return float(self.fraction)
 
     def __str__(self) -> str:
-        return f"{float(self.fraction * 100):.10g}%"
+        percentage = self.fraction * 100
+        return f"{Decimal(percentage.numerator) / Decimal(percentage.denominator):f}%"
 
 
 def shown(value: object) -> str:
@@ -66,8 +66,21 @@ def shown(value: object) -> str:
 
 
 def at_most(seconds: float) -> str:
-    """An upper bound for people, rounded up: it must not be said to be less than it is."""
-    return spoken(math.ceil(seconds * 100) / 100)
+    """An upper bound for people, rounded up to what is shown: it must not be said to be less than it is."""
+    if seconds < 60:
+        return spoken(_up(seconds, 0.001 if seconds < 1 else 0.01))
+    return spoken(_up(seconds, 1 if seconds < 3600 else 60))
+
+
+def _up(seconds: float, step: float) -> float:
+    """The next multiple of a step, as exactly as the numbers are written."""
+    steps = math.ceil(Decimal(repr(seconds)) / Decimal(repr(step)))
+    return float(steps * Decimal(repr(step)))
+
+
+def percent(share: Fraction) -> str:
+    """A good share for people, rounded down to two decimals: what misses 99.9 % is never shown as 99.9 %."""
+    return f"{math.floor(share * 10_000) / 100:.2f}%"
 
 
 def spoken(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
 from gameday.measure import history as histories
-from gameday.measure.figures import Figures, Rto, SliFigures, measure
+from gameday.measure.bounds import Span
+from gameday.measure.figures import Figures, SliFigures, measure
 from gameday.measure.history import History
 from gameday.measure.latency import latency_by_phase
 from gameday.measure.loss import Ledger, read
-from gameday.measure.outage import Span
 from gameday.measure.plan import Plan
+from gameday.measure.rto import Interval, Rto
+from gameday.measure.rules import RULES
 from gameday.measure.samples import Samples, read_all
-from gameday.measure.verdict import UndoState, judge_run
+from gameday.measure.verdict import UndoState, judge_run, rpo_met, rto_met
 from gameday.observe.ledger import key_of
 from gameday.phases import VERIFICATION
 
@@ -40,6 +43,7 @@ def assemble(pack: Pack) -> record.Record:
     at = _Moments(history.started)
     return record.Record(
         run_id=pack.run_id,
+        rules=RULES,
         started=at(history.started.monotonic_ns),
         ended=at(history.ended.monotonic_ns),
         experiment=record.ExperimentPart(**about["experiment"]),
@@ -73,8 +77,9 @@ def assemble(pack: Pack) -> record.Record:
             record.RecorderPart(
                 name=recorder.name,
                 samples=recorder.samples,
-                longest_gap=recorder.longest_gap_s,
-                period=recorder.period_s,
+                longest_gap=_seconds(recorder.silence.longest_gap_ns),
+                period=_seconds(recorder.period_ns),
+                unexplained_skips=recorder.silence.unexplained,
             )
             for recorder in figures.recorders
         ],
@@ -131,6 +136,18 @@ class _Moments:
         return self.tie.utc(span.low_ns), self.tie.utc(span.high_ns)
 
 
+def _seconds(length_ns: int | None) -> float | None:
+    return None if length_ns is None else length_ns / NS_PER_S
+
+
+def _in_seconds(interval: Interval) -> tuple[float, float, float]:
+    return interval.length_ns / NS_PER_S, interval.low_ns / NS_PER_S, interval.high_ns / NS_PER_S
+
+
+def _share(share: Fraction | None) -> float | None:
+    return None if share is None else float(share)
+
+
 def _fields(figure: Any) -> dict[str, Any]:
     return {name: getattr(figure, name) for name in figure.__slots__}
 
@@ -158,11 +175,8 @@ def _rto(plan: Plan, history: History, figures: Figures) -> record.RtoPart | Non
     if not plan.slis:
         return None
     rto = figures.rto
-    interval = rto.starts.get(plan.rto_from)
-    seconds, low, high = interval if interval is not None else (None, None, None)
-    met: bool | None = None
-    if plan.rto is not None and (rto.recovered or not history.is_cut_short):
-        met = high <= plan.rto if high is not None else (not rto.impact_seen if rto.recovered else False)
+    starts = {name: _in_seconds(interval) for name, interval in rto.starts.items()}
+    seconds, low, high = starts.get(plan.rto_from, (None, None, None))
     periods = [sli.period for sli in plan.slis if sli.source == "probe" and sli.period is not None]
     longest = [sli.longest_good_ns for sli in figures.slis if sli.plan.source == "probe"]
     return record.RtoPart(
@@ -170,12 +184,12 @@ def _rto(plan: Plan, history: History, figures: Figures) -> record.RtoPart | Non
         low=low,
         high=high,
         objective=plan.rto,
-        met=met,
+        met=rto_met(plan, history, figures),
         from_=plan.rto_from,
         impact_seen=rto.impact_seen,
         recovered=rto.recovered,
         deadline=plan.deadline,
-        starts=rto.starts,
+        starts=starts,
         probe_period=min(periods, default=None),
         longest_good_latency=max(longest) / NS_PER_S if longest else None,
     )
@@ -185,14 +199,11 @@ def _rpo(plan: Plan, figures: Figures, run_id: str) -> record.RpoPart | None:
     loss = figures.loss
     if loss is None:
         return None
-    met = None if plan.rpo is None or figures.rpo_s is None else figures.rpo_s <= plan.rpo
-    if loss.not_read:
-        met = None
     listed = loss.lost_sequences[:LISTED_LOST_WRITES]
     return record.RpoPart(
         seconds=figures.rpo_s if not loss.not_read else None,
         objective=plan.rpo,
-        met=met,
+        met=rpo_met(plan, figures),
         **{name: getattr(loss, name) for name in COUNTS},
         lost_writes=[key_of(run_id, sequence) for sequence in listed],
         lost_writes_omitted=len(loss.lost_sequences) - len(listed),
@@ -212,9 +223,9 @@ def _sli(at: _Moments, sli: SliFigures, history: History) -> record.SliPart:
         source=sli.plan.source,
         objective=sli.plan.objective,
         samples=sli.samples,
-        before=sli.before,
-        during=sli.during,
-        after=sli.after,
+        before=_share(sli.before),
+        during=_share(sli.during),
+        after=_share(sli.after),
         outages=[
             record.OutagePart(
                 start=at(outage.impact_ns),

@@ -1,7 +1,8 @@
 """Samples and the ledger as Parquet: one row a sample, readable by any data tool.
 
 samples.parquet: source, series, error (text), scheduled_ns, sent_ns, done_ns (the run clock), ok,
-timed_out, status, value, uncertainty_ns. ledger.parquet: sequence, sent_ns, done_ns, outcome, found, copies.
+timed_out, skipped, status, value, uncertainty_ns.
+ledger.parquet: sequence, sent_ns, done_ns, outcome, found, copies.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SAMPLE_SCHEMA = pa.schema(
         ("done_ns", pa.int64()),
         ("ok", pa.bool_()),
         ("timed_out", pa.bool_()),
+        ("skipped", pa.bool_()),
         ("status", pa.uint16()),
         ("value", pa.float64()),
         ("uncertainty_ns", pa.int64()),
@@ -60,6 +62,7 @@ def read_samples(path: Path, source: str) -> Samples:
         done_ns=table["done_ns"].to_numpy(),
         ok=table["ok"].to_numpy(),
         timed_out=table["timed_out"].to_numpy(),
+        skipped=_flags(table, "skipped"),
         status=table["status"].to_numpy(),
         series=_numbers(series, names),
         error=_numbers(error, names),
@@ -96,11 +99,20 @@ def _table(source: str, samples: Samples) -> pa.Table:
         samples.done_ns,
         samples.ok,
         samples.timed_out,
+        samples.skipped,
         samples.status,
         samples.value,
         np.full(count, samples.uncertainty_ns, dtype=np.int64),
     ]
     return pa.table(columns, schema=SAMPLE_SCHEMA)
+
+
+def _flags(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """A column of flags; none is set in a pack that is older than the column."""
+    if name not in table.column_names:
+        return np.zeros(len(table), dtype=np.bool_)
+    flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = table[name].to_numpy()
+    return flags
 
 
 def _words(column: pa.Array) -> list[str]:

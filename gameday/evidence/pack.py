@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import GamedayError
-from gameday.evidence.record import Record
+from gameday.evidence.record import Record, refuse_newer
 from gameday.files import read_lines
 
 # what is written with the seal or after it, and so is no part of what is sealed
@@ -115,9 +115,11 @@ class Pack:
         return list(read_lines(self.timeline))
 
     def read_record(self) -> Record:
-        """The record. Raises GamedayError when the folder is not a finished run."""
+        """The record. Raises GamedayError when the folder is no finished run, or a later gameday's."""
         try:
-            return Record.model_validate_json(self.record.read_text())
+            stored = json.loads(self.record.read_text())
+            refuse_newer(stored, self.folder)
+            return Record.model_validate(stored)
         except FileNotFoundError:
             raise GamedayError(f"{self.folder} is not the folder of a finished run: no record.json") from None
         except ValueError as error:

@@ -5,12 +5,18 @@ Times are RFC 3339 in UTC, durations are seconds. `null` means not known or not 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+import gameday
+from gameday.errors import GamedayError
+from gameday.measure.rules import FIRST, RULES
+
 Verdict = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
 Moment = str
+VERSION = 3
 SEALED_SINCE = 2  # packs of earlier versions of the record have no seal
 
 
@@ -230,19 +236,26 @@ class LoadPart(Part):
 
 
 class RecorderPart(Part):
-    """One recorder: how many samples it took and its longest silence, in seconds."""
+    """One recorder: how many samples it took and its longest silence, in seconds.
+
+    `unexplained_skips`: samples that were due and that it did not send, though nothing was failing.
+    """
 
     name: str
     samples: int
     longest_gap: float | None
     period: float | None = None
+    unexplained_skips: int = 0
 
 
 class Record(Part):
     """The result of a run."""
 
-    schema_: Literal["gameday/record/1", "gameday/record/2"] = Field("gameday/record/2", alias="schema")
+    schema_: Literal["gameday/record/1", "gameday/record/2", "gameday/record/3"] = Field(
+        "gameday/record/3", alias="schema"
+    )
     run_id: str
+    rules: int = Field(FIRST, description="The number of the rules by which it was measured.")
     started: Moment
     ended: Moment
     experiment: ExperimentPart
@@ -271,6 +284,21 @@ class Record(Part):
     def as_json(self) -> str:
         """The record as it stands in the pack."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def refuse_newer(record: Any, where: Path) -> None:
+    """Raise GamedayError when a record was made by a later gameday than this one can judge."""
+    if not isinstance(record, dict):
+        return
+    number = record.get("rules")
+    rules = number if isinstance(number, int) else FIRST
+    if version_of(record) > VERSION or rules > RULES:
+        environment = record.get("environment")
+        made_by = environment.get("gameday") if isinstance(environment, dict) else None
+        raise GamedayError(
+            f"this gameday {gameday.__version__} is too old for {where}: gameday {made_by or '?'} made it "
+            f"(record {version_of(record)}, rules {rules}); update gameday"
+        )
 
 
 def version_of(record: dict[str, Any]) -> int:

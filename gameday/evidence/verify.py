@@ -28,8 +28,9 @@ from gameday.errors import GamedayError
 from gameday.evidence import assemble, timestamp
 from gameday.evidence.afterwards import ENTRY_TYPE, Entry, payload_of
 from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, Pack, digest
-from gameday.evidence.record import SEALED_SINCE, Record, version_of
+from gameday.evidence.record import SEALED_SINCE, Record, refuse_newer, version_of
 from gameday.evidence.seal import PAYLOAD_TYPE, as_json, files_of, shown
+from gameday.measure.rules import FIRST, RULES
 
 MOST_FILES = 100_000
 MOST_BYTES = 200_000_000_000
@@ -66,7 +67,7 @@ def verify(
     """Verify a pack. key: whose signature is asked for. stamp_roots: certificates of time-stamp authorities.
 
     others: whose signatures are also believed on what was added after the seal. Raises GamedayError when the
-    folder holds no run.
+    folder holds no run, or one that a later gameday made.
     """
     found = Verification()
     record = _stored_record(pack, found)
@@ -125,6 +126,7 @@ def _stored_record(pack: Pack, found: Verification) -> dict[str, Any] | None:
         raise GamedayError(f"{pack.folder} is not the folder of a run")
     try:
         stored = json.loads(pack.record.read_bytes())
+        refuse_newer(stored, pack.folder)
         Record.model_validate(stored)
     except FileNotFoundError:
         found.wrong(pack.record.name, "is missing")
@@ -313,6 +315,10 @@ def _digests(pack: Pack, record: dict[str, Any], found: Verification) -> None:
 
 def _figures(pack: Pack, record: dict[str, Any], found: Verification) -> None:
     """Measure the run again from its raw samples and its ledger, and compare with the record."""
+    rules = record.get("rules", FIRST)
+    if rules != RULES:
+        found.unchecked.append(f"measured by rules {rules}; not measured again by rules {RULES}")
+        return
     try:
         again = json.loads(assemble.assemble(pack).as_json())
     except Exception as error:  # noqa: BLE001 - whatever the data do to the measuring, they are wrong

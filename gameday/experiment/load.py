@@ -16,16 +16,18 @@ from pydantic_core import ErrorDetails
 from gameday.errors import InvalidInput, Problem
 from gameday.experiment import activities, positions
 from gameday.experiment.complaints import complaint
-from gameday.experiment.model import Blocks, Sli
+from gameday.experiment.model import Blocks, Objectives, Sli
 from gameday.experiment.positions import Positions
 from gameday.experiment.secrets import secrets_of
 from gameday.experiment.spelling import did_you_mean, nearest
+from gameday.units import spoken
 
 # what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
 CHAOS_TOOLKIT_KEYS = (
     "version title description tags contributions secrets configuration "
     "extensions controls steady-state-hypothesis method rollbacks runtime dry"
 ).split()
+SEEN_BY_DEFAULT_S = 2.0  # an outage of this length is seen by a probe that nobody has set up
 BLOCK_KEYS = tuple(field.alias or name for name, field in Blocks.model_fields.items())
 
 
@@ -199,7 +201,26 @@ class _Check:
                 self.at_key(
                     ("objectives", "rto"), "an rto is measured by a probe; add an SLI with source: probe"
                 )
+            self.blind_probes(blocks, objectives.rto)
         return blocks
+
+    def blind_probes(self, blocks: Blocks, rto_s: float) -> None:
+        """A probe must be able to see every outage that is longer than the RTO."""
+        for index, sli in enumerate(blocks.slis):
+            if sli.probe is None or sli.unseen_s <= rto_s:
+                continue
+            tolerated_s = sli.tolerated_s + sli.probe.every
+            advice = (
+                f"let it answer sooner (timeout: or good: below {spoken(rto_s - tolerated_s)})"
+                if tolerated_s < rto_s
+                else "ask for a larger share, in a shorter window, more often"
+            )
+            path: positions.Path = ("slis", index, "probe")
+            self.at_value(
+                (*path, "timeout") if "timeout" in sli.probe.model_fields_set else path,
+                f"'{sli.name}' may not see an outage of {spoken(sli.unseen_s)}, and the rto is "
+                f"{spoken(rto_s)}: {advice}",
+            )
 
     def _report(self, error: ErrorDetails) -> None:
         if "${" in str(error.get("input")):
@@ -245,9 +266,17 @@ def with_a_probe(blocks: Blocks) -> Blocks:
     """The blocks with a probe of the load's host when they have none: load alone cannot time an outage."""
     if blocks.load is None or any(sli.source == "probe" for sli in blocks.slis):
         return blocks
-    probe = {"http": blocks.load.host, "expect": "any"}
+    probe = {"http": blocks.load.host, "expect": "any", **_seeing(blocks.objectives)}
     added = Sli.model_validate({"name": "reachable", "source": "probe", "objective": "100%", "probe": probe})
     return blocks.model_copy(update={"slis": [*blocks.slis, added]})
+
+
+def _seeing(objectives: Objectives | None) -> dict[str, str]:
+    """The period and the timeout of a probe that sees every outage longer than the RTO."""
+    if objectives is None or not objectives.rto or objectives.rto >= SEEN_BY_DEFAULT_S:
+        return {}
+    rto_ms = int(objectives.rto * 1000)
+    return {"every": f"{min(20, max(1, rto_ms // 10))}ms", "timeout": f"{max(1, rto_ms // 2)}ms"}
 
 
 def _leftovers(value: Any) -> Iterator[tuple[positions.Path, str]]:

@@ -6,6 +6,9 @@ Keys are written with hyphens (`spawn-rate`); durations are seconds once read, r
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -31,6 +34,7 @@ EXPECT_INSTEAD = {
     "tcp": "write expect: banner, or leave it out",
     "sql": "leave it out: the query must succeed",
 }
+LONGEST_SLUG = 60
 GOOD_LATENCY = re.compile(r"latency\s*(<=|<)\s*(\S+)")
 
 
@@ -51,14 +55,30 @@ Objective = Annotated[
 ]
 
 
-def _good(value: object) -> float:
+@dataclass(frozen=True, slots=True)
+class GoodLatency:
+    """How long a good answer may take. is_included: whether one that takes just as long is good."""
+
+    seconds: float
+    is_included: bool
+
+    def __str__(self) -> str:
+        return f"latency {'<=' if self.is_included else '<'} {self.seconds:g}s"
+
+
+def _good(value: object) -> GoodLatency:
     match = GOOD_LATENCY.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{shown(value)} does not say what is good; write for example latency < 300ms")
-    return duration_s(match[2])
+    return GoodLatency(duration_s(match[2]), match[1] == "<=")
 
 
-Good = Annotated[float, BeforeValidator(_good), text_schema(r"latency\s*<=?\s*\S+", "latency < 300ms")]
+Good = Annotated[
+    GoodLatency,
+    BeforeValidator(lambda value: value if isinstance(value, GoodLatency) else _good(value)),
+    PlainSerializer(str),
+    text_schema(r"latency\s*<=?\s*\S+", "latency < 300ms"),
+]
 
 
 def _host_and_port(value: str) -> str:
@@ -167,9 +187,28 @@ class Sli(Block):
         return self
 
     @property
-    def recorder(self) -> str:
-        """The name of the recorder's files."""
-        return f"probe-{slug(self.name)}" if self.source == "probe" else self.source
+    def tolerated_s(self) -> float:
+        """The longest total outage that misses no window: what the objective bears."""
+        return float(1 - self.objective.fraction) * self.window
+
+    @property
+    def unseen_s(self) -> float:
+        """The longest outage, a freeze, that may miss no window of a probe.
+
+        It is answered in the end, and only what waited longer than the limit was bad.
+        """
+        if self.probe is None:
+            return self.tolerated_s
+        limit_s = self.probe.timeout if self.good is None else min(self.good.seconds, self.probe.timeout)
+        return limit_s + self.probe.every + self.tolerated_s
+
+
+def recorders(slis: Sequence[Sli]) -> list[str]:
+    """The name of each SLI's recorder, and of its files. Numbered: two names may look alike as file names."""
+    return [
+        f"probe-{number}-{slug(sli.name)}" if sli.source == "probe" else sli.source
+        for number, sli in enumerate(slis, 1)
+    ]
 
 
 class Workers(Block):
@@ -267,10 +306,10 @@ class HaltCondition(Block):
         """The SLI that is judged."""
         return self._parts()["sli"]
 
-    def is_breached(self, share: float) -> bool:
+    def is_breached(self, share: Fraction) -> bool:
         """Whether a good share of the last window breaches the condition."""
         parts = self._parts()
-        limit = float(Share.parse(parts["share"]))
+        limit = Share.parse(parts["share"]).fraction
         return share <= limit if parts["comparison"] == "<=" else share < limit
 
     def _parts(self) -> dict[str, str]:
@@ -304,8 +343,8 @@ class Blocks(BaseModel):
 
 
 def slug(text: str) -> str:
-    """A name as a file name: `Order latency!` is `order-latency`."""
-    return re.sub(r"[^a-z0-9]+", "-", PurePath(text).as_posix().lower()).strip("-") or "x"
+    """A name as a file name: `Order latency!` is `order-latency`, and one without Latin letters is `x`."""
+    return re.sub(r"[^a-z0-9]+", "-", PurePath(text).as_posix().lower()).strip("-")[:LONGEST_SLUG] or "x"
 
 
 def _exactly_one(block: Block, *names: str) -> None:

@@ -3,231 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
-from gameday.clock import NS_PER_S
 from gameday.measure.history import History
 from gameday.measure.latency import BudgetCost, budget_cost
 from gameday.measure.loss import Ledger, Loss, classify
-from gameday.measure.outage import Outage, Rules, Span, find_outages
+from gameday.measure.outage import Criteria, Outage, find_outages
 from gameday.measure.plan import Plan, SliPlan
+from gameday.measure.rto import Rto, Seen, rto_of
 from gameday.measure.samples import Samples
+from gameday.measure.silence import Silence, silence_of
 from gameday.measure.sli import Judged, judge
-from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION
+from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY
+
+FOREVER_NS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
 class SliFigures:
-    """One SLI: shares of good samples (0 to 1, None without samples) and its outages."""
+    """One SLI: shares of good samples (0 to 1, exact, None without samples) and its outages.
+
+    before: in the baseline. during: from the fault to the recovery. after: in the after-check.
+    """
 
     plan: SliPlan
     samples: int
-    before: float | None
-    during: float | None
-    after: float | None
+    before: Fraction | None
+    during: Fraction | None
+    after: Fraction | None
     outages: tuple[Outage, ...]
     budget: BudgetCost | None
     longest_good_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rto:
-    """Time without service, over all SLIs together.
-
-    impact_ns: the earliest first bad send. recovered_ns: the latest first good answer, None when service
-    did not come back. `began` and `ended` hold the true moments. `starts` gives seconds, low and high from
-    each possible start.
-    """
-
-    impact_ns: int | None
-    recovered_ns: int | None
-    began: Span | None
-    ended: Span | None
-    starts: dict[str, tuple[float, float, float]]
-
-    @property
-    def impact_seen(self) -> bool:
-        """Whether any SLI missed its objective after the fault."""
-        return self.impact_ns is not None
-
-    @property
-    def recovered(self) -> bool:
-        """Whether service came back, or was never seen to leave."""
-        return self.impact_ns is None or self.recovered_ns is not None
+    silence: Silence
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderFigures:
-    """One recorder: its samples and its longest silence in the watched span, in seconds."""
+    """One recorder: its samples, and its silence in the watched span. period_ns: None for a closed loop."""
 
     name: str
     samples: int
-    longest_gap_s: float | None
-    period_s: float | None
+    period_ns: int | None
+    silence: Silence
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Everything measured in a run."""
 
-    slis: tuple[SliFigures, ...]
-    rto: Rto
-    loss: Loss | None
-    rpo_s: float | None
-    recorders: tuple[RecorderFigures, ...]
+    slis: tuple[SliFigures, ...] = ()
+    rto: Rto = field(default_factory=Rto)
+    loss: Loss | None = None
+    rpo_s: float | None = None
+    recorders: tuple[RecorderFigures, ...] = ()
 
 
 def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger: Ledger | None) -> Figures:
     """Measure a run from what was recorded. `samples` is by recorder name."""
-    slis = tuple(_sli(sli, plan, history, samples[sli.recorder]) for sli in plan.slis)
-    rto = _rto(slis, history, round(plan.deadline * NS_PER_S))
+    judged = [judged_in_run(sli, history, samples[sli.recorder]) for sli in plan.slis]
+    found = [
+        tuple(find_outages(seen, criteria(sli, plan, seen, history.steady)))
+        for sli, seen in zip(plan.slis, judged, strict=True)
+    ]
+    seen_by = [Seen(sli.period is not None, outages) for sli, outages in zip(plan.slis, found, strict=True)]
+    rto = rto_of(seen_by, history, plan.deadline_ns)
+    during = _during(history, rto)
+    slis = tuple(
+        _sli(sli, history, samples[sli.recorder], seen, outages, during)
+        for sli, seen, outages in zip(plan.slis, judged, found, strict=True)
+    )
     loss = classify(ledger, history.moments["takeover"]) if ledger is not None else None
     rpo_s = loss.rpo_s(rto.impact_ns) if loss is not None else None
-    periods = {sli.recorder: sli.period for sli in plan.slis if sli.period is not None}
+    periods_ns = {sli.recorder: sli.period_ns for sli in plan.slis}
     if plan.write_period is not None:
-        periods["ledger"] = plan.write_period
-    watched = _watched(history)
+        periods_ns["ledger"] = plan.write_period_ns
+    watched = watched_span(history)
     recorders = tuple(
-        _recorder(name, recorded, periods.get(name), watched) for name, recorded in sorted(samples.items())
+        RecorderFigures(name, len(recorded), periods_ns.get(name), silence_of(recorded, watched))
+        for name, recorded in sorted(samples.items())
     )
     return Figures(slis, rto, loss, rpo_s, recorders)
 
 
-def sli_rules(sli: SliPlan, plan: Plan, judged: Judged, before: tuple[int, int]) -> Rules:
-    """How an SLI's outages are found, with `L` taken from its baseline."""
-    return Rules(
+def judged_in_run(sli: SliPlan, history: History, samples: Samples) -> Judged:
+    """The samples of an SLI from the baseline on: what the warm-up saw does not count."""
+    return judge(samples, sli.goodness).between(history.steady[0], FOREVER_NS)
+
+
+def criteria(sli: SliPlan, plan: Plan, judged: Judged, steady: tuple[int, int]) -> Criteria:
+    """How an SLI's outages are found, with `L` and the steady state's errors taken from its baseline."""
+    baseline = judged.between(*steady)
+    return Criteria(
         objective=sli.share,
-        window_ns=round(sli.window * NS_PER_S),
-        sustain_ns=round(plan.sustain * NS_PER_S),
-        longest_good_ns=judged.between(*before).longest_good_latency_ns(),
-        period_ns=None if sli.period is None else round(sli.period * NS_PER_S),
+        window_ns=sli.window_ns,
+        sustain_ns=plan.sustain_ns,
+        longest_good_ns=baseline.longest_good_latency_ns(),
+        period_ns=sli.period_ns,
+        steady_bad=int(np.count_nonzero(~baseline.good)),
+        steady_total=len(baseline),
     )
 
 
-def _sli(sli: SliPlan, plan: Plan, history: History, samples: Samples) -> SliFigures:
-    judged = judge(samples, match=sli.match, good_within_ns=sli.good_within_ns)
-    before = baseline_span(history)
-    start_ns = before[0]
-    judged = judged.between(start_ns, int(np.iinfo(np.int64).max))
-    rules = sli_rules(sli, plan, judged, before)
-    outages = tuple(find_outages(judged, rules)) if len(judged) else ()
-    during, after = _during(history, outages), history.phases.get(AFTER_CHECK)
+def watched_span(history: History) -> tuple[int, int]:
+    """Where no recorder may be silent: from the baseline until the ledger is read back."""
+    spans = [history.phases[name] for name in (BASELINE, METHOD, RECOVERY) if name in history.phases]
+    return (spans[0][0], spans[-1][1]) if spans else (0, 0)
+
+
+def _sli(
+    sli: SliPlan,
+    history: History,
+    samples: Samples,
+    judged: Judged,
+    outages: tuple[Outage, ...],
+    during: tuple[int, int] | None,
+) -> SliFigures:
+    baseline, after = judged.between(*history.steady), history.phases.get(AFTER_CHECK)
     end_ns = history.ended.monotonic_ns
     return SliFigures(
         plan=sli,
         samples=len(judged),
-        before=judged.between(*before).share(),
+        before=baseline.share(),
         during=judged.between(*during).share() if during else None,
         after=judged.between(*after).share() if after else None,
         outages=outages,
         budget=budget_cost(judged, sli.share, during[0], end_ns) if during else None,
-        longest_good_ns=rules.longest_good_ns,
+        longest_good_ns=baseline.longest_good_latency_ns(),
+        silence=silence_of(samples, watched_span(history), judged),
     )
 
 
-def baseline_span(history: History) -> tuple[int, int]:
-    """From the start of the baseline to the fault, or to the end of the baseline without one."""
-    start_ns, end_ns = history.phases.get(BASELINE, (history.started.monotonic_ns,) * 2)
-    inject_ns = history.moments["inject"]
-    return start_ns, max(end_ns, inject_ns) if inject_ns is not None else end_ns
+def _during(history: History, rto: Rto) -> tuple[int, int] | None:
+    """The incident, the same for every SLI: from the fault, or from the impact where that came first.
 
-
-def _during(history: History, outages: tuple[Outage, ...]) -> tuple[int, int] | None:
-    """From the fault to the recovery, or to the end of the wait for one."""
+    It lasts until service was back, or until nobody waited any longer.
+    """
     inject_ns = history.moments["inject"]
     if inject_ns is None:
         return None
-    back = [outage.recovered_ns for outage in outages if outage.recovered_ns is not None]
-    waited = [end for name, (_, end) in history.phases.items() if name in (METHOD, RECOVERY)]
-    return inject_ns, max([inject_ns, *(back[:1] or waited)])
-
-
-def _rto(slis: tuple[SliFigures, ...], history: History, deadline_ns: int) -> Rto:
-    """The incident over all SLIs: from the earliest impact after the fault to the latest recovery.
-
-    A recovery after the deadline, or one that only the undo brought, is none.
-
-    Outages that begin in the undo, such as the brown-out of a planned failback, are not part of it.
-    """
-    inject_ns = history.moments["inject"]
-    watched = [history.phases[name] for name in (METHOD, RECOVERY, VERIFICATION) if name in history.phases]
-    if inject_ns is None or not watched:
-        return Rto(None, None, None, None, {})
-    until_ns = watched[-1][1]
-    found = _incident(slis, inject_ns, until_ns)
-    if not found:
-        return Rto(None, None, None, None, {})
-    impact_ns = min(outage.impact_ns for outage in found)
-    began = Span(
-        max(inject_ns, min(outage.began.low_ns for outage in found)),
-        max(inject_ns, min(outage.began.high_ns for outage in found)),
-    )
-    moments = [outage.recovered_ns for outage in found if outage.recovered_ns is not None]
-    spans = [outage.ended for outage in found if outage.ended is not None]
-    if len(moments) < len(found) or max(moments) > min(until_ns, inject_ns + deadline_ns):
-        return Rto(impact_ns, None, began, None, {})
-    ended = Span(max(span.low_ns for span in spans), max(span.high_ns for span in spans))
-    recovered_ns = max(moments)
-    starts = {"impact": _interval(impact_ns, began, recovered_ns, ended)}
-    for name in ("inject", "declare"):
-        at_ns = history.moments.get(name)
-        if at_ns is not None:
-            starts[name] = _interval(at_ns, Span(at_ns, at_ns), recovered_ns, ended)
-    return Rto(impact_ns, recovered_ns, began, ended, starts)
-
-
-def _incident(slis: tuple[SliFigures, ...], inject_ns: int, until_ns: int) -> list[Outage]:
-    """The outages that the RTO counts.
-
-    The prober is the clock. A closed loop comes back to ask only after a pause, so its outages count where
-    no probe saw one, or where their bounds prove that it was out earlier or longer.
-    """
-    seen = [
-        (sli.plan.period is not None, outage)
-        for sli in slis
-        for outage in sli.outages
-        if outage.began.high_ns >= inject_ns and outage.impact_ns < until_ns
-    ]
-    probed = [outage for is_probed, outage in seen if is_probed]
-    return probed + [
-        outage for is_probed, outage in seen if not is_probed and not _is_told_by(outage, probed)
-    ]
-
-
-def _is_told_by(outage: Outage, probed: list[Outage]) -> bool:
-    """Whether a closed-loop outage neither began earlier nor ended later than the probes' for sure."""
-    if not probed or outage.ended is None:
-        return False
-    spans = [other.ended for other in probed if other.ended is not None]
-    begins_no_earlier = outage.began.high_ns >= min(other.began.low_ns for other in probed)
-    ends_no_later = len(spans) < len(probed) or outage.ended.low_ns <= max(span.high_ns for span in spans)
-    return begins_no_earlier and ends_no_later
-
-
-def _interval(start_ns: int, began: Span, recovered_ns: int, ended: Span) -> tuple[float, float, float]:
-    """Seconds, and the least and most that they can have been."""
-    low_ns = max(0, ended.low_ns - began.high_ns)
-    high_ns = ended.high_ns - began.low_ns
-    seconds_ns = min(max(recovered_ns - start_ns, low_ns), high_ns)
-    return seconds_ns / NS_PER_S, low_ns / NS_PER_S, high_ns / NS_PER_S
-
-
-def _watched(history: History) -> tuple[int, int]:
-    """From the start of the baseline to the end of the verification."""
-    spans = [
-        history.phases[name] for name in (BASELINE, METHOD, RECOVERY, VERIFICATION) if name in history.phases
-    ]
-    return (spans[0][0], spans[-1][0] if len(spans) > 3 else spans[-1][1]) if spans else (0, 0)
-
-
-def _recorder(
-    name: str, samples: Samples, period_s: float | None, watched: tuple[int, int]
-) -> RecorderFigures:
-    """A recorder's longest silence by the times that it really sent, edges included."""
-    inside = samples.sent_ns[(samples.sent_ns >= watched[0]) & (samples.sent_ns < watched[1])]
-    if not watched[1]:
-        return RecorderFigures(name, len(samples), None, period_s)
-    moments = np.concatenate(([watched[0]], np.sort(inside), [watched[1]]))
-    return RecorderFigures(name, len(samples), float(np.diff(moments).max()) / NS_PER_S, period_s)
+    waited = [history.phases[name][1] for name in (METHOD, RECOVERY) if name in history.phases]
+    start_ns = inject_ns if rto.impact_ns is None else min(inject_ns, rto.impact_ns)
+    return start_ns, rto.recovered_ns or max([inject_ns, *waited])

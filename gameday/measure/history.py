@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gameday.clock import Tie
-from gameday.experiment.model import FAILBACK, FAILOVER, FAULT
-from gameday.phases import METHOD
+from gameday.measure.moments import moments
+from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION
 
+# the phases whose outages count; later ones come of the undo
+COUNTED = (BASELINE, METHOD, RECOVERY, VERIFICATION)
 # events that no experiment plans, in words
 UNPLANNED = {
     "halted": "halted: {reason}",
@@ -76,6 +78,22 @@ class History:
         """The phase that a moment lies in."""
         return next((name for name, (start, end) in self.phases.items() if start <= at_ns < end), None)
 
+    @property
+    def steady(self) -> tuple[int, int]:
+        """The steady state: the baseline, which the method ends; empty for a run without one."""
+        return self.phases.get(BASELINE, (self.started.monotonic_ns,) * 2)
+
+    @property
+    def watched_until_ns(self) -> int:
+        """The end of what counts: an outage that begins later comes of the undo."""
+        spans = [self.phases[name] for name in COUNTED if name in self.phases]
+        return max((end for _, end in spans), default=self.started.monotonic_ns)
+
+    @property
+    def is_checked_afterwards(self) -> bool:
+        """Whether it was watched that service is as before."""
+        return AFTER_CHECK in self.phases
+
     def with_role(self, *roles: str) -> list[Step]:
         """The steps that have one of these roles."""
         return [step for step in self.steps if step.role in roles]
@@ -98,7 +116,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
             case "phase":
                 marks.append((event["name"], event["t_ns"]))
             case "step-started":
-                steps.append(_step(event))
+                steps.append(started(event))
             case "step-ended":
                 _finish(steps, event)
             case "halted" | "aborted" | "unsteady":
@@ -122,7 +140,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         phases,
         tuple(steps),
         lost_recorders=tuple(lost),
-        moments=_moments(steps),
+        moments=moments(steps),
         deviations=(*unplanned, *_unlike_planned(steps)),
         **facts,
     )
@@ -140,7 +158,8 @@ def _unlike_planned(steps: list[Step]) -> Iterator[str]:
             yield f"'{step.name}' did not land: {step.proof}"
 
 
-def _step(event: dict[str, Any]) -> Step:
+def started(event: dict[str, Any]) -> Step:
+    """The step that a `step-started` event tells of."""
     return Step(
         name=event["name"],
         kind=event["kind"] or "action",
@@ -165,25 +184,3 @@ def _finish(steps: list[Step], event: dict[str, Any]) -> None:
                 exit_code=event.get("exit_code"),
             )
             return
-
-
-def _moments(steps: list[Step]) -> dict[str, int | None]:
-    """`inject`: the first fault, or the first action of a method without roles. Starts of steps by role."""
-    played = [step for step in steps if step.phase == METHOD]
-    faults = [step for step in played if step.role == FAULT]
-    unnamed = [step for step in played if step.kind == "action" and step.role is None]
-    failovers = [step for step in steps if step.role == FAILOVER]
-    failbacks = [step for step in steps if step.role == FAILBACK]
-    ended = [step.ended_ns for step in failovers if step.ended_ns is not None and not step.has_failed]
-    return {
-        "inject": _first(faults or unnamed),
-        "detect": None,
-        "declare": None,
-        "failover": _first(failovers),
-        "takeover": min(ended) if ended else None,
-        "failback": _first(failbacks),
-    }
-
-
-def _first(steps: list[Step]) -> int | None:
-    return min((step.started_ns for step in steps), default=None)

@@ -58,7 +58,7 @@ def budget_cost(judged: Judged, objective: Fraction, start_ns: int, end_ns: int)
     """The error-budget cost of [start, end): the share of bad samples times the time."""
     share = judged.between(start_ns, end_ns).share()
     minutes = (end_ns - start_ns) / NS_PER_S / 60
-    bad_minutes = 0.0 if share is None else (1 - share) * minutes
+    bad_minutes = 0.0 if share is None else float(1 - share) * minutes
     budget_minutes = float(1 - objective) * BUDGET_DAYS * 24 * 60
     percent = 100 * bad_minutes / budget_minutes if budget_minutes else None
     return BudgetCost(bad_minutes, budget_minutes, percent)

@@ -10,13 +10,17 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from gameday.clock import NS_PER_S
-from gameday.experiment.model import Blocks, Objectives
+from gameday.experiment.model import Blocks, Objectives, recorders
+from gameday.measure.rules import FIRST, RULES
+from gameday.measure.sli import Goodness
 from gameday.units import Share
 
 
 @dataclass(frozen=True, slots=True)
 class SliPlan:
-    """How one SLI is judged. good: seconds a good answer may take. window, period: seconds."""
+    """How one SLI is judged. good: seconds that a good answer stays below, or, with `limit_is_good`, does not
+    exceed. window, period: seconds.
+    """
 
     name: str
     source: str
@@ -26,6 +30,7 @@ class SliPlan:
     objective: str
     window: float
     period: float | None
+    limit_is_good: bool = False
 
     @property
     def share(self) -> Fraction:
@@ -33,14 +38,29 @@ class SliPlan:
         return Share.parse(self.objective).fraction
 
     @property
-    def good_within_ns(self) -> int | None:
-        """How long a good answer may take."""
-        return None if self.good is None else round(self.good * NS_PER_S)
+    def window_ns(self) -> int:
+        """The trailing window."""
+        return round(self.window * NS_PER_S)
+
+    @property
+    def period_ns(self) -> int | None:
+        """The period of an open-loop source."""
+        return None if self.period is None else round(self.period * NS_PER_S)
+
+    @property
+    def goodness(self) -> Goodness:
+        """What makes a sample good."""
+        limit_ns = None if self.good is None else round(self.good * NS_PER_S)
+        within_ns = limit_ns if limit_ns is None or self.limit_is_good else limit_ns - 1
+        return Goodness(self.match, within_ns, self.source == "probe")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Objectives and observers of a run; durations in seconds, `None` for what is not asked."""
+    """Objectives and observers of a run; durations in seconds, `None` for what is not asked.
+
+    rules: the number of the rules by which it is measured.
+    """
 
     slis: tuple[SliPlan, ...] = ()
     service: dict[str, Any] | None = None
@@ -56,6 +76,7 @@ class Plan:
     warm_up: float | None = None
     processes: int = 1
     write_period: float | None = None
+    rules: int = RULES
 
     def as_json(self) -> dict[str, Any]:
         """The plan as plain data."""
@@ -65,12 +86,28 @@ class Plan:
     def from_json(cls, data: dict[str, Any]) -> Plan:
         """The plan of `as_json`; other keys beside it are left alone."""
         known = {name: data[name] for name in cls.__slots__ if name in data}
-        return cls(**{**known, "slis": tuple(SliPlan(**sli) for sli in data["slis"])})
+        slis = tuple(SliPlan(**sli) for sli in data["slis"])
+        return cls(**{"rules": FIRST, **known, "slis": slis})
 
     @property
     def is_watched(self) -> bool:
         """Whether anything observes the service."""
         return bool(self.slis) or self.write_period is not None or self.users > 0
+
+    @property
+    def write_period_ns(self) -> int | None:
+        """The period of the ledger's writes."""
+        return None if self.write_period is None else round(self.write_period * NS_PER_S)
+
+    @property
+    def sustain_ns(self) -> int:
+        """How long an objective must hold before service counts as back."""
+        return round(self.sustain * NS_PER_S)
+
+    @property
+    def deadline_ns(self) -> int:
+        """How long after the fault service may come back."""
+        return round(self.deadline * NS_PER_S)
 
 
 def plan_of(blocks: Blocks) -> Plan:
@@ -79,14 +116,15 @@ def plan_of(blocks: Blocks) -> Plan:
         SliPlan(
             name=sli.name,
             source=sli.source,
-            recorder=sli.recorder,
+            recorder=recorder,
             match=sli.match,
-            good=sli.good,
+            good=None if sli.good is None else sli.good.seconds,
+            limit_is_good=sli.good is not None and sli.good.is_included,
             objective=str(sli.objective),
             window=sli.window,
             period=_period(blocks, sli.source, sli.probe.every if sli.probe else None),
         )
-        for sli in blocks.slis
+        for sli, recorder in zip(blocks.slis, recorders(blocks.slis), strict=True)
     )
     goal = blocks.objectives or Objectives.model_validate({})
     is_watched = bool(slis or blocks.load or blocks.ledger)

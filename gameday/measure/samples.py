@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gameday.samples import OK, ROW, TIMED_OUT
+from gameday.samples import OK, ROW, SKIPPED, TIMED_OUT
 
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -34,7 +34,8 @@ class Samples:
     """Columns of samples of one source, ordered by `scheduled_ns`. All arrays have one length, `len(self)`.
 
     Times are int64 nanoseconds on the run clock. `uncertainty_ns` is how far a remote recorder's clock
-    may be off; 0 on this host. `series` and `error` index into `names`.
+    may be off; 0 on this host. `series` and `error` index into `names`. A `skipped` sample was due, but the
+    recorder itself did not send it.
     """
 
     scheduled_ns: Times
@@ -42,6 +43,7 @@ class Samples:
     done_ns: Times
     ok: Flags
     timed_out: Flags
+    skipped: Flags
     status: npt.NDArray[np.uint16]
     series: npt.NDArray[np.uint32]
     error: npt.NDArray[np.uint32]
@@ -85,6 +87,7 @@ def from_rows(rows: npt.NDArray[Any], names: tuple[str, ...] = ("",), offset_ns:
         done_ns=rows["done_ns"] + offset_ns,
         ok=(rows["flags"] & OK) != 0,
         timed_out=(rows["flags"] & TIMED_OUT) != 0,
+        skipped=(rows["flags"] & SKIPPED) != 0,
         status=np.ascontiguousarray(rows["status"]),
         series=rows["series"].astype(np.uint32),
         error=rows["error"].astype(np.uint32),

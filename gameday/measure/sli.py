@@ -1,12 +1,13 @@
-"""SLIs: samples judged good or bad, and the share of good ones in each trailing window."""
+"""SLIs: samples judged good or bad, and the share of good ones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 import numpy as np
 
+from gameday.measure.delays import Delays
 from gameday.measure.samples import Flags, Samples, Times
 
 
@@ -32,20 +33,11 @@ class Judged:
     def between(self, start_ns: int, end_ns: int) -> Judged:
         """The samples scheduled in [start, end)."""
         first, last = np.searchsorted(self.scheduled_ns, [start_ns, end_ns])
-        cut = slice(int(first), int(last))
-        return Judged(
-            self.scheduled_ns[cut],
-            self.sent_ns[cut],
-            self.done_ns[cut],
-            self.good[cut],
-            self.late[cut],
-            self.timed_out[cut],
-            self.uncertainty_ns,
-        )
+        return replace(self, **{name: getattr(self, name)[first:last] for name in COLUMNS})
 
-    def share(self) -> float | None:
-        """The share of good samples, 0 to 1; None without samples."""
-        return float(np.count_nonzero(self.good) / len(self)) if len(self) else None
+    def share(self) -> Fraction | None:
+        """The share of good samples, exactly, 0 to 1; None without samples."""
+        return Fraction(int(np.count_nonzero(self.good)), len(self)) if len(self) else None
 
     def longest_good_latency_ns(self) -> int:
         """The longest latency of a good sample, from its scheduled send; 0 without good samples."""
@@ -57,44 +49,53 @@ class Judged:
         return int((self.sent_ns - self.scheduled_ns).max()) if len(self) else 0
 
 
-def judge(samples: Samples, *, match: str | None = None, good_within_ns: int | None = None) -> Judged:
-    """Judge samples: good is ok, and answered within `good_within_ns` when that is given.
+COLUMNS = tuple(column.name for column in fields(Judged) if column.name != "uncertainty_ns")
 
-    match: only the samples of this series, such as `POST /orders`.
+
+@dataclass(frozen=True, slots=True)
+class Goodness:
+    """What makes a sample good. match: only this series counts, such as `POST /orders`.
+
+    within_ns: the longest that a good answer takes, None for any time. is_probed: whether an open-loop prober
+    took the samples, whose own delays can be told from the service's.
     """
-    if match is not None:
-        samples = samples.named(match)
-    good = samples.ok
-    late = samples.timed_out
-    if good_within_ns is not None:
-        is_slow = samples.latency_ns >= good_within_ns
-        late = late | (good & is_slow)
-        good = good & ~is_slow
+
+    match: str | None = None
+    within_ns: int | None = None
+    is_probed: bool = False
+
+
+ANYTHING = Goodness()
+
+
+def judge(samples: Samples, goodness: Goodness = ANYTHING) -> Judged:
+    """Judge samples: good is ok, and answered in time. What the recorder cannot know is left out.
+
+    That is a sample that it did not send, and one that was only late because the recorder was held up.
+    """
+    if goodness.match is not None:
+        samples = samples.named(goodness.match)
+    is_known = ~samples.skipped
+    is_slow = np.zeros(len(samples), dtype=bool)
+    if goodness.within_ns is not None:
+        is_slow = samples.latency_ns > goodness.within_ns
+        excess_ns = samples.latency_ns - goodness.within_ns
+        own_ns = samples.sent_ns - samples.scheduled_ns
+        if goodness.is_probed:
+            own_ns = own_ns + Delays.of(samples).inside(samples)
+        is_known &= ~(samples.ok & is_slow & (own_ns >= excess_ns))
+    if goodness.is_probed and samples.timed_out.any():
+        waited_ns = samples.done_ns - samples.sent_ns
+        is_known &= ~(samples.timed_out & (2 * Delays.of(samples).inside(samples) > waited_ns))
     return Judged(
-        samples.scheduled_ns,
-        samples.sent_ns,
-        samples.done_ns,
-        good,
-        late,
-        samples.timed_out,
+        samples.scheduled_ns[is_known],
+        samples.sent_ns[is_known],
+        samples.done_ns[is_known],
+        (samples.ok & ~is_slow)[is_known],
+        (samples.timed_out | (samples.ok & is_slow))[is_known],
+        samples.timed_out[is_known],
         samples.uncertainty_ns,
     )
-
-
-def balance(good: Flags, objective: Fraction) -> Times:
-    """Prefix sums (length n + 1) whose difference over a window is negative exactly when the window misses.
-
-    A good sample weighs `denominator − numerator`, a bad one `−numerator`: integers, so nothing rounds.
-    """
-    sums = np.empty(len(good) + 1, dtype=np.int64)
-    sums[0] = 0
-    np.cumsum(good * np.int64(objective.denominator) - np.int64(objective.numerator), out=sums[1:])
-    return sums
-
-
-def window_starts(scheduled_ns: Times, window_ns: int) -> Times:
-    """For each sample, the index of the first sample within its trailing window (t − window, t]."""
-    return np.searchsorted(scheduled_ns, scheduled_ns - window_ns, side="right").astype(np.int64)
 
 
 def shares_over_time(

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gameday.clock import NS_PER_S
 from gameday.experiment.model import FAULT
 from gameday.measure.figures import Figures
-from gameday.measure.history import History
-from gameday.measure.plan import Plan, SliPlan
+from gameday.measure.history import History, Step
+from gameday.measure.plan import Plan
 from gameday.phases import METHOD, VERIFICATION
-from gameday.units import at_most, spoken
+from gameday.units import at_most, percent, spoken
 
 Word = Literal["passed", "failed", "inconclusive", "halted", "aborted"]
-
-# an open-loop recorder that was silent longer than this may have missed an outage
-GAP_PERIODS = 10
-GAP_LEAST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,42 @@ def judge_run(plan: Plan, history: History, figures: Figures, undos: list[UndoSt
     return Verdict("passed", tuple(_praise(plan, figures)))
 
 
+def rto_met(plan: Plan, history: History, figures: Figures) -> bool | None:
+    """Whether the RTO is within its objective, by its upper bound; None when not asked or not known."""
+    rto = figures.rto
+    if plan.rto is None or history.moments["inject"] is None:
+        return None
+    if not rto.recovered:
+        return None if history.is_cut_short else False
+    if not rto.impact_seen:
+        return True
+    interval = rto.starts.get(plan.rto_from)
+    return None if interval is None else interval.high_ns <= round(plan.rto * NS_PER_S)
+
+
+def rpo_met(plan: Plan, figures: Figures) -> bool | None:
+    """Whether the RPO is within its objective; None when that is not asked or not known."""
+    loss = figures.loss
+    if plan.rpo is None or loss is None or figures.rpo_s is None or loss.not_read or not loss.acknowledged:
+        return None
+    return figures.rpo_s <= plan.rpo and not (plan.rpo == 0 and loss.lost)
+
+
 def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     """What is known to have gone wrong."""
     if history.unsteady is not None:
         yield history.unsteady
     if history.engine_error is not None:
         yield f"the engine failed: {history.engine_error}"
+    yield from _failed_steps(history)
+    yield from _chaos_toolkit_says(history)
+    yield from _missed_before_the_fault(history, figures)
+    yield from _missed_rto(plan, history, figures)
+    yield from _missed_rpo(plan, figures)
+    yield from _not_as_before(history, figures)
+
+
+def _failed_steps(history: History) -> Iterator[str]:
     for step in history.steps:
         if history.is_cut_short and step.ended_ns is None:
             continue  # it was interrupted, which is no failure of its own
@@ -78,50 +105,63 @@ def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
             yield f"the action '{step.name}' failed: {why}"
         elif step.has_failed:
             yield f"the probe '{step.name}' failed: {step.error or step.status}"
+
+
+def _chaos_toolkit_says(history: History) -> Iterator[str]:
     if history.deviated:
         yield "the steady state deviated: Chaos Toolkit's hypothesis did not hold after the method"
     elif history.is_cut_short:
-        pass  # what Chaos Toolkit says of a run that was stopped says nothing of the system
+        return  # what Chaos Toolkit says of a run that was stopped says nothing of the system
     elif history.status in ("failed", "aborted", "interrupted") or (
-        history.status and not _was_played(history)
+        history.status and METHOD not in history.phases
     ):
         yield f"the steady state was not met before the method (Chaos Toolkit status '{history.status}')"
-    yield from _missed_rto(plan, history, figures)
-    yield from _missed_rpo(plan, figures)
+
+
+def _missed_before_the_fault(history: History, figures: Figures) -> Iterator[str]:
+    """The steady state was not there when the fault came: what came of the fault cannot be told apart."""
+    inject_ns = history.moments["inject"]
     for sli in figures.slis:
-        if sli.after is not None and sli.after < sli.plan.share:
-            yield f"'{sli.plan.name}' is at {sli.after:.2%} after the undo, objective {sli.plan.objective}"
-
-
-def _was_played(history: History) -> bool:
-    return METHOD in history.phases
+        counted = [outage for outage in sli.outages if outage.impact_ns < history.watched_until_ns]
+        if inject_ns is None and counted:
+            yield f"'{sli.plan.name}' missed its objective, though nothing was broken on purpose"
+        elif inject_ns is not None and any(outage.surely_began_before(inject_ns) for outage in counted):
+            yield f"'{sli.plan.name}' missed its objective before the fault"
 
 
 def _missed_rto(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     rto = figures.rto
     if not rto.recovered:
-        if history.is_cut_short:
-            return
-        yield f"service did not come back within the deadline of {spoken(plan.deadline)}"
-    elif plan.rto is not None and plan.rto_from in rto.starts:
-        _, _, high_s = rto.starts[plan.rto_from]
-        if high_s > plan.rto:
-            yield f"RTO of up to {at_most(high_s)} is over the objective of {spoken(plan.rto)}"
+        if not history.is_cut_short:
+            yield f"service did not come back within the deadline of {spoken(plan.deadline)}"
+    elif plan.rto is not None and rto_met(plan, history, figures) is False:
+        high_s = rto.starts[plan.rto_from].high_ns / NS_PER_S
+        yield f"RTO of up to {at_most(high_s)} is over the objective of {spoken(plan.rto)}"
 
 
 def _missed_rpo(plan: Plan, figures: Figures) -> Iterator[str]:
     loss = figures.loss
     if loss is None or figures.rpo_s is None:
         return
+    lost = f"{loss.lost} of {loss.acknowledged} acknowledged writes are lost"
     if plan.rpo is not None and figures.rpo_s > plan.rpo:
-        yield (
-            f"RPO of {spoken(figures.rpo_s)} is over the objective of {spoken(plan.rpo)}: "
-            f"{loss.lost} of {loss.acknowledged} acknowledged writes are lost"
-        )
+        yield f"RPO of {at_most(figures.rpo_s)} is over the objective of {spoken(plan.rpo)}: {lost}"
     elif plan.rpo == 0 and loss.lost:
-        yield f"{loss.lost} of {loss.acknowledged} acknowledged writes are lost"
+        yield lost
     if loss.split_brain:
         yield f"split brain: {loss.split_brain} writes acknowledged after the takeover are lost"
+
+
+def _not_as_before(history: History, figures: Figures) -> Iterator[str]:
+    """After the undo service has to be as it was."""
+    if not history.is_checked_afterwards:
+        return
+    for sli in figures.slis:
+        if sli.after is not None and sli.after < sli.plan.share:
+            share = percent(sli.after)
+            yield f"'{sli.plan.name}' is at {share} after the undo, objective {sli.plan.objective}"
+        elif any(outage.recovered_ns is None for outage in sli.outages):
+            yield f"'{sli.plan.name}' did not hold its objective again before the run ended"
 
 
 def _left_behind(undos: list[UndoState]) -> Iterator[str]:
@@ -132,6 +172,9 @@ def _left_behind(undos: list[UndoState]) -> Iterator[str]:
 
 def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     """What cannot be known from this run."""
+    has_objective = plan.rto is not None or plan.rpo is not None
+    if has_objective and history.moments["inject"] is None:
+        yield "the method has no action, so nothing was broken and the objectives were not tried"
     yield from _unproved_faults(history, figures)
     yield from _gaps(history, figures)
     yield from (f"'{sli.plan.name}' has no samples" for sli in figures.slis if not sli.samples)
@@ -148,22 +191,42 @@ def _unproved_faults(history: History, figures: Figures) -> Iterator[str]:
     for step in history.with_role(FAULT):
         if step.landed is False:
             yield f"the fault '{step.name}' did not land: {step.proof}"
-        elif step.landed is None and not step.has_failed and not figures.rto.impact_seen:
+        elif step.landed or step.has_failed:
+            continue
+        elif not _is_followed_by_an_outage(step, history, figures):
             yield f"the fault '{step.name}' is not proved to have landed, and no impact was seen"
+
+
+def _is_followed_by_an_outage(step: Step, history: History, figures: Figures) -> bool:
+    """Whether an outage may have begun since the step did, and before the undo."""
+    return any(
+        not outage.surely_began_before(step.started_ns) and outage.impact_ns < history.watched_until_ns
+        for sli in figures.slis
+        for outage in sli.outages
+    )
 
 
 def _gaps(history: History, figures: Figures) -> Iterator[str]:
     for name in history.lost_recorders:
         yield f"the recorder '{name}' ended before the run did"
+    silent = set(history.lost_recorders)
     for recorder in figures.recorders:
-        if (
-            recorder.period_s is None
-            or recorder.longest_gap_s is None
-            or recorder.name in history.lost_recorders
-        ):
+        if recorder.silence.unexplained:
+            yield (
+                f"the recorder '{recorder.name}' was the bottleneck itself: "
+                f"{recorder.silence.unexplained} of its {recorder.samples} samples were not sent"
+            )
+        if recorder.name in silent or recorder.period_ns is None:
             continue
-        if recorder.longest_gap_s > max(GAP_LEAST_S, GAP_PERIODS * recorder.period_s):
-            yield f"the recorder '{recorder.name}' was silent for {spoken(recorder.longest_gap_s)}"
+        if recorder.silence.is_too_long(recorder.period_ns):
+            silent.add(recorder.name)
+            longest_s = (recorder.silence.longest_gap_ns or 0) / NS_PER_S
+            yield f"the recorder '{recorder.name}' was silent for {spoken(longest_s)}"
+    for sli in figures.slis:
+        period_ns = sli.plan.period_ns
+        if period_ns is not None and sli.plan.recorder not in silent and sli.silence.is_too_long(period_ns):
+            longest_s = (sli.silence.longest_gap_ns or 0) / NS_PER_S
+            yield f"nothing is known of '{sli.plan.name}' for {spoken(longest_s)}: its recorder was held up"
 
 
 def _praise(plan: Plan, figures: Figures) -> Iterator[str]:
@@ -173,19 +236,10 @@ def _praise(plan: Plan, figures: Figures) -> Iterator[str]:
         if not rto.impact_seen:
             yield "no impact seen: every SLI held its objective"
         else:
-            yield f"RTO of at most {at_most(rto.starts[plan.rto_from][2])}, objective {spoken(plan.rto)}"
+            high_s = rto.starts[plan.rto_from].high_ns / NS_PER_S
+            yield f"RTO of at most {at_most(high_s)}, objective {spoken(plan.rto)}"
     if plan.rpo is not None and figures.loss is not None and figures.rpo_s is not None:
         lost = f"{figures.loss.lost} of {figures.loss.acknowledged} acknowledged writes lost"
-        yield f"RPO of {spoken(figures.rpo_s)}, objective {spoken(plan.rpo)}: {lost}"
+        yield f"RPO of {at_most(figures.rpo_s)}, objective {spoken(plan.rpo)}: {lost}"
     if plan.rto is None and plan.rpo is None:
         yield "the steady state held and every activity succeeded"
-
-
-def baseline_trouble(shares: list[tuple[SliPlan, float | None]]) -> str | None:
-    """Why the steady state does not hold in the baseline, from every SLI's good share; None when it does."""
-    for sli, share in shares:
-        if share is None:
-            return f"'{sli.name}' has no samples in the baseline"
-        if share < sli.share:
-            return f"'{sli.name}' was at {share:.2%} before the method, objective {sli.objective}"
-    return None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,12 +45,9 @@ class Connections:
     kept_s: how long one may be used again, counted from its opening; 0 for a new one every time.
     """
 
-    def __init__(
-        self, dsn: str, kept_s: float, prepare: Callable[[Connection], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, dsn: str, kept_s: float) -> None:
         self.dsn = dsn
         self.kept_s = kept_s
-        self.prepare = prepare
         self.idle: list[Opened] = []
         self.endings: set[asyncio.Task[None]] = set()
 
@@ -63,12 +60,6 @@ class Connections:
             self._end(opened.connection)
         # no prepared statements: a pooler between here and the server may not know them
         connection = await Connection.connect(self.dsn, autocommit=True, prepare_threshold=None)
-        try:
-            if self.prepare is not None:
-                await self.prepare(connection)
-        except BaseException:
-            self._end(connection)
-            raise
         return Opened(connection, clock.now_ns())
 
     @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from gameday import clock
@@ -18,13 +18,11 @@ from gameday.experiment.model import HttpLedger, Ledger
 from gameday.measure.loss import Found, Outcome
 from gameday.observe import limits
 
-if TYPE_CHECKING:
-    from gameday.observe.postgresql import Connection
-
 GROUP = "gameday.stores"
 AT_ONCE = 64
 # a ledger follows an address that moved, even where the old server goes on answering
 KEPT_S = 10.0
+MADE_WITHIN_S = 10.0
 
 
 class NotSent(Exception):
@@ -189,15 +187,16 @@ class PostgresqlStore:
 
         self.dsn = dsn
         self.run = run
-        self.connections = Connections(dsn, KEPT_S, self._make)
+        self.connections = Connections(dsn, KEPT_S)
         self.is_made = False
-        self.making = asyncio.Lock()
+        self.making: asyncio.Task[None] | None = None
 
     async def write(self, key: str, payload: str) -> Outcome:
         """INSERT and commit: an error the server names refuses; a lost connection leaves it open."""
         import psycopg
 
         try:
+            await self._table()
             opened = await self.connections.take()
         except psycopg.Error as error:
             return refused(error)
@@ -211,6 +210,7 @@ class PostgresqlStore:
 
     async def read(self, key: str, payload: str) -> tuple[Found, int]:
         """SELECT every row of the key; rows that differ are corrupt, whichever of them is right."""
+        await self._table()
         async with self.connections.using(await self.connections.take()) as connection:
             cursor = await connection.execute(self.SELECT, (key,))
             payloads = [row[0] for row in await cursor.fetchall()]
@@ -225,12 +225,19 @@ class PostgresqlStore:
                 await connection.execute(self.DELETE, (self.run,))
         await self.connections.close()
 
-    async def _make(self, connection: Connection) -> None:
-        async with self.making:  # two at once would both find no table, and one would fail
-            if not self.is_made:
+    async def _table(self) -> None:
+        """Wait for the table. One task makes it, whatever becomes of who waits: two would collide."""
+        if not self.is_made:
+            if self.making is None or self.making.done():
+                self.making = asyncio.create_task(self._make())
+            await asyncio.shield(self.making)
+
+    async def _make(self) -> None:
+        async with asyncio.timeout(MADE_WITHIN_S):
+            async with self.connections.using(await self.connections.take()) as connection:
                 await connection.execute(self.CREATE)
                 await connection.execute(self.INDEX)
-                self.is_made = True
+        self.is_made = True
 
 
 class RedisStore:
@@ -288,6 +295,9 @@ class RedisStore:
         from redis.asyncio import Redis
 
         client = Redis(connection_pool=self.pool)
-        async for key in client.scan_iter(match=self.prefix + "*", count=1000):
-            await client.delete(key)
+        cursor = None
+        while cursor != 0:
+            cursor, keys = await client.scan(cursor or 0, match=self.prefix + "*", count=1000)
+            if keys:
+                await client.delete(*keys)
         await self.pool.disconnect()

@@ -13,6 +13,7 @@ from gameday import redact
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
+from gameday.experiment.model import recorders
 from gameday.faults.undolog import LOG_VARIABLE
 from gameday.files import append_line, read_lines
 from gameday.observe import load as locust
@@ -68,7 +69,11 @@ class Crew:
     def start_recorders(self) -> None:
         """Start the prober and the ledger, as far as the experiment asks for them."""
         blocks, folder = self.experiment.blocks, str(self.pack.raw)
-        probes = {sli.recorder: as_orders(sli.probe) for sli in blocks.slis if sli.probe is not None}
+        probes = {
+            recorder: as_orders(sli.probe)
+            for sli, recorder in zip(blocks.slis, recorders(blocks.slis), strict=True)
+            if sli.probe is not None
+        }
         if probes:
             self._start_recorder("prober", {"folder": folder, "probes": probes, "secrets": redact.known()})
         if blocks.ledger is not None:

@@ -67,6 +67,7 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         redact.learn(secrets_of({"configuration": configuration, "secrets": secrets}, {}))
 
     def start_method(self, experiment: Any) -> None:
+        self.line.wait("method")
         self.part = METHOD
         self.line.tell("method-started")
 

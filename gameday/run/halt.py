@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 
 from gameday.clock import NS_PER_S
 from gameday.experiment.model import HaltCondition
 from gameday.run import killswitch
 from gameday.run.watch import SliNow
-from gameday.units import spoken
+from gameday.units import percent, spoken
 
 
 class HaltRules:
@@ -44,7 +45,9 @@ class HaltRules:
                 return why
         return None
 
-    def _breach(self, number: int, condition: HaltCondition, share: float | None, at_ns: int) -> str | None:
+    def _breach(
+        self, number: int, condition: HaltCondition, share: Fraction | None, at_ns: int
+    ) -> str | None:
         """Why a condition holds for long enough. A window without samples breaches nothing."""
         if share is None or not condition.is_breached(share):
             self.since_ns.pop(number, None)
@@ -52,4 +55,6 @@ class HaltRules:
         since_ns = self.since_ns.setdefault(number, at_ns)
         if at_ns - since_ns < condition.for_ * NS_PER_S:
             return None
-        return f"halt condition '{condition.when}' holds for {spoken(condition.for_)}: it is at {share:.2%}"
+        return (
+            f"halt condition '{condition.when}' holds for {spoken(condition.for_)}: it is at {percent(share)}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from fractions import Fraction
 from typing import Any
 
 from rich.align import Align
@@ -17,6 +18,7 @@ from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealed
 from gameday.run.view import Now, Plain, View, said, verdict_lines
+from gameday.units import percent
 
 BARS = "▁▂▃▄▅▆▇█"
 DIGITS = {
@@ -47,7 +49,7 @@ HISTORY_POINTS = 60
 EVENTS_SHOWN = 9
 
 
-def sparkline(shares: deque[float | None]) -> str:
+def sparkline(shares: deque[Fraction | None]) -> str:
     """Good shares as bars: 0 is the lowest bar, 1 the highest, a dot where nothing is known."""
     return "".join(
         "·" if share is None else BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares
@@ -66,7 +68,7 @@ class LivePage(View):
         self.console = console
         self.page = RichLive(console=console, auto_refresh=False, transient=True)
         self.events: deque[str] = deque(maxlen=EVENTS_SHOWN)
-        self.shares: dict[str, deque[float | None]] = {}
+        self.shares: dict[str, deque[Fraction | None]] = {}
         self.first_ns: int | None = None
         self.drawn_ns = 0
 
@@ -108,7 +110,7 @@ class LivePage(View):
             series = self.shares.setdefault(sli.name, deque(maxlen=HISTORY_POINTS))
             series.append(sli.share)
             colour = "green" if sli.is_met else "red"
-            share = "no samples" if sli.share is None else f"{sli.share:.2%}"
+            share = "no samples" if sli.share is None else percent(sli.share)
             table.add_row(sli.name, Text(sparkline(series), style=colour), Text(share, style=colour))
         if now.plan.users:
             requests, failures = now.watch.rates(now.at_ns)
@@ -117,7 +119,7 @@ class LivePage(View):
 
     def clock(self, now: Now) -> RenderableType:
         """The running RTO clock in large."""
-        downtime = now.watch.downtime(now.inject_ns) if now.inject_ns is not None else None
+        downtime = None if now.inject_ns is None else now.watch.downtime(now.steady, now.inject_ns)
         if downtime is None:
             return Text("")
         is_over = downtime.is_over(now.at_ns)

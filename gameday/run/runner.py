@@ -24,12 +24,13 @@ from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
-from gameday.experiment.activities import modules_of_gameday, with_role
-from gameday.experiment.model import FAULT
+from gameday.experiment.activities import modules_of_gameday
 from gameday.faults.undolog import UndoLog
 from gameday.guardrails.check import Permit
+from gameday.measure import steady
+from gameday.measure.history import Step, started
+from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
-from gameday.measure.verdict import baseline_trouble
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs
 from gameday.run.crew import Crew, Lost
@@ -136,7 +137,7 @@ class Run:
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
         self.guardian = Guardian(self.guardian_orders(), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
-        self.inject_ns: int | None = None
+        self.steps: list[Step] = []
         self.signalled: str | None = None
 
     def play(self) -> None:
@@ -194,24 +195,32 @@ class Run:
         """See that the steady state holds before anything is broken."""
         self.phase(phases.BASELINE)
         self.wait(self.plan.baseline)
-        shares = self.watch.shares_between(self.phases[phases.BASELINE], clock.now_ns())
-        if trouble := baseline_trouble(shares):
+        self.see_it_steady()
+
+    def see_it_steady(self) -> None:
+        """Raises Unsteady when a window of an SLI has missed its objective since the baseline began."""
+        seen = self.watch.steadiness(self.phases[phases.BASELINE], clock.now_ns())
+        if trouble := steady.trouble(seen):
             raise Unsteady(trouble)
 
     def method(self) -> None:
-        """Let the engine check the hypothesis and play the method."""
+        """Let the engine check the hypothesis, look again at the steady state, let it play the method."""
         self.engine_goes_on()
+        if self.crew.engine_waits == "method":
+            self.see_it_steady()
+            self.engine_goes_on()
 
     def recovery(self) -> None:
         """Wait until service is back and has stayed so, or until the deadline."""
         if self.crew.engine_waits != "recovery":
             return
         self.phase(phases.RECOVERY)
-        if not self.plan.slis or self.inject_ns is None:
+        injected_ns = inject_ns(self.steps)
+        if not self.plan.slis or injected_ns is None:
             return
         limit_ns = round((self.plan.deadline + self.plan.sustain) * clock.NS_PER_S)
         while not self.is_back():
-            if clock.now_ns() > self.inject_ns + limit_ns:
+            if clock.now_ns() > injected_ns + limit_ns:
                 self.timeline.add("deadline", reason=f"service was not back after {self.plan.deadline:g} s")
                 return
             self.wait(LOOK_FOR_RECOVERY_EVERY_S)
@@ -227,9 +236,14 @@ class Run:
 
     def outages_so_far(self) -> list[int | None]:
         """When each outage since the fault was over; None for one that lasts, or is not yet sure."""
-        inject_ns = self.inject_ns or self.phases[phases.BASELINE]
-        before = (self.phases[phases.BASELINE], inject_ns)
-        return [outage.recovered_ns for outage in self.watch.outages(before, inject_ns)]
+        return [outage.recovered_ns for outage in self.watch.outages(self.steady, inject_ns(self.steps))]
+
+    @property
+    def steady(self) -> tuple[int, int]:
+        """The steady state so far: the baseline, which the method ends."""
+        now_ns = clock.now_ns()
+        start_ns = self.phases.get(phases.BASELINE, now_ns)
+        return start_ns, self.phases.get(phases.METHOD, now_ns)
 
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""
@@ -347,7 +361,8 @@ class Run:
         """Read what is new, and show what is going on."""
         self.watch.read_on()
         phase = next(reversed(self.phases), "starting")
-        self.view.tick(Now(clock.now_ns(), phase, self.inject_ns, self.watch, self.plan))
+        now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
+        self.view.tick(now)
 
     def heard(self, event: str, message: dict[str, Any]) -> None:
         """Record what the engine says."""
@@ -355,16 +370,9 @@ class Run:
         if event == "method-started":
             self.phase(phases.METHOD, at_ns)
         elif event in ("step-started", "step-ended", "engine-error", "engine-ended"):
-            if event == "step-started" and self.inject_ns is None and self.is_injection(message):
-                self.inject_ns = at_ns
+            if event == "step-started":
+                self.steps.append(started({"t_ns": at_ns, **message}))
             self.timeline.add(event, t_ns=at_ns, **message)
-
-    def is_injection(self, step: dict[str, Any]) -> bool:
-        """Whether a step of the method is its first fault, or its first action when no step has a role."""
-        if step["part"] != phases.METHOD:
-            return False
-        has_faults = bool(with_role(self.experiment.document, FAULT))
-        return bool(step["role"] == FAULT if has_faults else step["kind"] == "action")
 
     def phase(self, name: str, at_ns: int | None = None) -> None:
         """Begin a phase."""

@@ -22,6 +22,7 @@ class Now:
 
     at_ns: int
     phase: str
+    steady: tuple[int, int]
     inject_ns: int | None
     watch: Watch
     plan: Plan

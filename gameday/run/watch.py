@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from gameday import clock
 from gameday.clock import NS_PER_S
-from gameday.measure.figures import sli_rules
+from gameday.measure.figures import FOREVER_NS, criteria
 from gameday.measure.outage import Outage, find_outages
 from gameday.measure.plan import Plan, SliPlan
+from gameday.measure.rto import Seen, incident
 from gameday.measure.samples import ROW_TYPE, Samples, from_rows, merge, read_clock, read_names
 from gameday.measure.sli import Judged, judge
+from gameday.measure.steady import Steadiness
 
-BASELINE_LOOK_NS = 5 * NS_PER_S
 QUIET_NS = NS_PER_S // 2
 
 
 class Tail:
-    """One recorder file, read as it grows."""
+    """One recorder file, read as it grows. `read_ns`: when each part was read, on the run clock."""
 
     def __init__(self, stem: Path) -> None:
         self.stem = stem
         self.parts: list[npt.NDArray[np.void]] = []
+        self.read_ns: list[int] = []
         self.offset = 0
         self.names: tuple[str, ...] = ("",)
         self.names_size = -1
@@ -37,25 +42,24 @@ class Tail:
         count = len(data) // ROW_TYPE.itemsize
         if count:
             self.parts.append(np.frombuffer(data, dtype=ROW_TYPE, count=count))
+            self.read_ns.append(clock.now_ns())
             self.offset += count * ROW_TYPE.itemsize
         return count
 
     def samples(self) -> Samples:
         """Everything so far."""
-        if len(self.parts) > 1:
-            self.parts = [np.concatenate(self.parts)]
         return self._as_samples(self.parts)
 
     def recent(self, since_ns: int) -> Samples:
-        """What was done since a moment; costs what it finds, since rows are written when they are done."""
-        since_ns -= self._offset_ns()
-        parts = []
-        for part in reversed(self.parts):
-            first = int(np.searchsorted(part["done_ns"], since_ns))
-            parts.append(part[first:])
-            if first:
-                break
-        return self._as_samples(parts[::-1])
+        """What was done since a moment, in whatever order it was written; costs what it finds.
+
+        Nothing that was read before that moment can have been done after it.
+        """
+        clock_ns = read_clock(self.stem)
+        since_ns -= int(clock_ns.get("uncertainty_ns", 0))
+        recent = self.parts[bisect_left(self.read_ns, since_ns) :]
+        done_since_ns = since_ns - int(clock_ns.get("offset_ns", 0))
+        return self._as_samples([part[part["done_ns"] >= done_since_ns] for part in recent])
 
     def _as_samples(self, parts: list[npt.NDArray[np.void]]) -> Samples:
         rows = np.concatenate(parts) if parts else np.empty(0, dtype=ROW_TYPE)
@@ -77,8 +81,8 @@ class SliNow:
     """An SLI at this moment: its good share in the last window, None without samples."""
 
     name: str
-    objective: float
-    share: float | None
+    objective: Fraction
+    share: Fraction | None
 
     @property
     def is_met(self) -> bool:
@@ -118,48 +122,49 @@ class Watch:
 
     def judged(self, sli: SliPlan) -> Judged:
         """The samples of an SLI so far."""
-        return judge(self.samples(sli.recorder), match=sli.match, good_within_ns=sli.good_within_ns)
+        return judge(self.samples(sli.recorder), sli.goodness)
 
     def now(self, at_ns: int) -> list[SliNow]:
         """Every SLI over its last window."""
-        return [SliNow(sli.name, float(sli.share), self._share_now(sli, at_ns)) for sli in self.plan.slis]
+        return [SliNow(sli.name, sli.share, self._share_now(sli, at_ns)) for sli in self.plan.slis]
 
-    def _share_now(self, sli: SliPlan, at_ns: int) -> float | None:
+    def _share_now(self, sli: SliPlan, at_ns: int) -> Fraction | None:
         # by completion: of a service that hangs, the newest probes are still waiting
-        recent = self.recent(sli.recorder, at_ns - round(sli.window * NS_PER_S))
-        return judge(recent, match=sli.match, good_within_ns=sli.good_within_ns).share()
+        return judge(self.recent(sli.recorder, at_ns - sli.window_ns), sli.goodness).share()
 
     def recent(self, recorder: str, since_ns: int) -> Samples:
         """What one recorder has done since a moment."""
         tails = [tail for stem, tail in self.tails.items() if stem.split(".")[0] == recorder]
         return merge([tail.recent(since_ns) for tail in tails])
 
-    def shares_between(self, start_ns: int, end_ns: int) -> list[tuple[SliPlan, float | None]]:
-        """The good share of every SLI between two moments."""
-        return [(sli, self.judged(sli).between(start_ns, end_ns).share()) for sli in self.plan.slis]
-
-    def outages(self, baseline: tuple[int, int], since_ns: int) -> list[Outage]:
-        """Every outage so far that reached beyond `since_ns`."""
-        found: list[Outage] = []
+    def steadiness(self, start_ns: int, end_ns: int) -> list[Steadiness]:
+        """Every SLI between two moments, before anything is broken."""
+        found = []
         for sli in self.plan.slis:
-            judged = self.judged(sli).between(baseline[0], int(np.iinfo(np.int64).max))
-            if len(judged):
-                outages = find_outages(judged, sli_rules(sli, self.plan, judged, baseline))
-                found += [outage for outage in outages if outage.began.high_ns >= since_ns]
+            judged = self.judged(sli).between(start_ns, end_ns)
+            outages = find_outages(judged, criteria(sli, self.plan, judged, (start_ns, end_ns)))
+            found.append(Steadiness(sli, judged.share(), tuple(outages)))
         return found
 
-    def downtime(self, inject_ns: int) -> Downtime | None:
+    def outages(self, steady: tuple[int, int], inject_ns: int | None) -> list[Outage]:
+        """Every outage so far that the RTO counts; without a fault every outage since the baseline."""
+        seen = [Seen(sli.period is not None, self._outages(sli, steady)) for sli in self.plan.slis]
+        return incident(seen, steady[0] if inject_ns is None else inject_ns, FOREVER_NS)
+
+    def _outages(self, sli: SliPlan, steady: tuple[int, int]) -> tuple[Outage, ...]:
+        judged = self.judged(sli).between(steady[0], FOREVER_NS)
+        return tuple(find_outages(judged, criteria(sli, self.plan, judged, steady)))
+
+    def downtime(self, steady: tuple[int, int], inject_ns: int) -> Downtime | None:
         """How long service has been away since the fault, as far as is known; None when no SLI missed."""
-        before = (inject_ns - BASELINE_LOOK_NS, inject_ns)
         since: list[int] = []
         until: list[int] = []
         for sli in self.plan.slis:
-            judged = self.judged(sli).between(before[0], int(np.iinfo(np.int64).max))
-            rules = sli_rules(sli, self.plan, judged, before)
-            outages = [found for found in find_outages(judged, rules) if found.began.high_ns >= inject_ns]
-            if outages:
-                bad = ~judged.good & (judged.scheduled_ns >= outages[0].impact_ns)
-                since.append(outages[0].impact_ns)
+            found = [outage for outage in self._outages(sli, steady) if not outage.is_over_by(inject_ns)]
+            if found:
+                judged = self.judged(sli)
+                bad = ~judged.good & (judged.scheduled_ns >= found[0].impact_ns)
+                since.append(found[0].impact_ns)
                 until.append(int(judged.done_ns[bad].max()))
         return Downtime(min(since), max(until)) if since else None
 

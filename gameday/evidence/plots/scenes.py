@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from gameday.clock import NS_PER_S
 from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
@@ -142,12 +141,12 @@ class Scenes:
             if planned is None:
                 continue
             samples = self._samples_of(planned.recorder)
-            judged = judge(samples, match=planned.match, good_within_ns=planned.good_within_ns)
+            judged = judge(samples, planned.goodness)
             shades = tuple(self._shades(sli))
             edges_s = [at_s for shade in shades for at_s in (shade.start_s, shade.end_s) if at_s is not None]
             even_s = np.linspace(start_s, end_s, max(2, GRID_POINTS - len(edges_s)))
             at_s = np.union1d(even_s, edges_s)
-            shares = shares_over_time(judged, round(planned.window * NS_PER_S), self.ruler.at_ns(at_s))
+            shares = shares_over_time(judged, planned.window_ns, self.ruler.at_ns(at_s))
             note = f"objective {sli.objective} good in each {spoken(planned.window)}"
             yield Trace(sli.name, float(planned.share), note, at_s, shares, shades)
 
