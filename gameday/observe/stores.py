@@ -7,6 +7,7 @@ ledger block as keyword arguments and has the methods of `Store`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
@@ -233,17 +234,20 @@ class PostgresqlStore:
             await asyncio.shield(self.making)
 
     async def _make(self) -> None:
+        from psycopg.errors import DuplicateTable, UniqueViolation
+
         async with asyncio.timeout(MADE_WITHIN_S):
             async with self.connections.using(await self.connections.take()) as connection:
-                await connection.execute(self.CREATE)
-                await connection.execute(self.INDEX)
+                for statement in (self.CREATE, self.INDEX):
+                    with contextlib.suppress(DuplicateTable, UniqueViolation):  # another run was quicker
+                        await connection.execute(statement)
         self.is_made = True
 
 
 class RedisStore:
     """Keys under `gameday:<run>:`, removed when it closes."""
 
-    at_once = 64
+    at_once = 128
 
     def __init__(self, url: str, run: str) -> None:
         from redis.asyncio import ConnectionPool
