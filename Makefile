@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test soak lint bench example clean
+.PHONY: demo test mutants soak lint bench example clean
 
 demo: $(VENV)/lab
 	@$(BIN)/gameday demo $(DEMO)
@@ -16,6 +16,10 @@ else
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 endif
+
+# changes the code that judges and logs, a little at a time: the quick tests must notice; ARGS=loss for one module
+mutants: $(VENV)/dev
+	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
 soak: $(VENV)/dev
 	@$(BIN)/python -m pytest -m soak $(ARGS)
