@@ -19,10 +19,14 @@ def now_ns() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """One moment on both clocks: `monotonic_ns` on the run clock, `utc_ns` since the Unix epoch."""
+    """One moment on both clocks: `monotonic_ns` on the run clock, `utc_ns` since the Unix epoch.
+
+    boot: the boot of the host whose clock was read; None where nobody wrote it down.
+    """
 
     monotonic_ns: int
     utc_ns: int
+    boot: str | None = None
 
     @classmethod
     def take(cls) -> Tie:
@@ -40,8 +44,13 @@ class Tie:
         """RFC 3339 with microseconds, in UTC, of a moment on the run clock."""
         return rfc3339(self.utc_ns + at_ns - self.monotonic_ns)
 
-    def drift_ns(self, later: Tie) -> int:
-        """How far UTC moved against the run clock between two ties (NTP slew and steps)."""
+    def drift_ns(self, later: Tie) -> int | None:
+        """How far UTC moved against the run clock between two ties (NTP slew and steps).
+
+        None after a reboot: the run clock was told by UTC itself.
+        """
+        if self.boot != later.boot:
+            return None
         return (later.utc_ns - self.utc_ns) - (later.monotonic_ns - self.monotonic_ns)
 
 

@@ -84,7 +84,7 @@ class SampleWriter:
         return number
 
     def _note(self, number: int, name: str) -> None:
-        line = {"number": number, "name": redact.text(name)}
+        line = {"number": number, "name": redact.name(name)}
         write_whole(self._names, json.dumps(line).encode() + b"\n")
 
     def _number_of_other(self) -> int:

@@ -97,10 +97,11 @@ class UndoLog:
         return [entry for entry in reversed(self.entries()) if entry.is_owed]
 
     def _append(self, identity: str, event: str, **more: Any) -> None:
-        entry = {"id": identity, "event": event, "t_ns": clock.now_ns(), **more}
-        if "call" in more and redact.holds_known(json.dumps(more["call"], default=str)):
+        call = {"call": more.pop("call")} if "call" in more else {}
+        if redact.holds_known(json.dumps(call, default=str)):
             raise FaultError(
                 "the undo of this action would put a secret on disk, so it is not played: "
                 "hand the secret over by the environment or a file"
             )
-        append_line(self.path, entry if "call" in more else redact.data(entry))
+        entry = redact.event({"id": identity, "event": event, "t_ns": clock.now_ns(), **more})
+        append_line(self.path, {**entry, **call})

@@ -165,7 +165,7 @@ def main() -> None:
     arguments = parser.parse_args()
     line = Line(arguments.orders, arguments.events)
     orders = json.loads(line.orders.readline())
-    redact.learn(orders["secrets"])
+    redact.learn(**orders["secrets"])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if "left_journal" not in orders:
         trouble = validate(orders["experiment"])

@@ -84,7 +84,7 @@ def recover_now(orders: dict[str, Any]) -> None:
     from gameday.run.rollbacks import Rollbacks
 
     rollbacks = Rollbacks(orders["experiment"], tuple(orders["variables"]), orders["rollbacks"])
-    redact.learn(orders["secrets"])
+    redact.learn(**orders["secrets"])
     sealing = Sealing(**orders["sealing"])
     reason = "the runner disappeared; the guardian put everything back"
     recover(Pack(Path(orders["pack"])), rollbacks, reason, sealing)

@@ -91,12 +91,13 @@ def recover(
 
 def recover_from_disk(pack: Pack, variables: tuple[str, ...], sealing: Sealing) -> list[Entry]:
     """Finish a run from what its folder holds, as after a reboot. Values of `--var` are not on disk."""
+    from gameday.experiment.names import names_of
     from gameday.experiment.secrets import secrets_of
     from gameday.run.view import Plain
 
     document = _experiment_of(pack)
     rollbacks = Rollbacks(document, variables) if document else None
-    redact.learn(secrets_of(document or {}, {}))
+    redact.learn(secrets_of(document or {}, {}), names_of(document or {}, {}))
     reason = "the run was cut off; gameday recover put everything back"
     return recover(pack, rollbacks, reason, sealing, Plain().event)
 

@@ -99,8 +99,8 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
     put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
-    redact.learn(experiment.secrets)
-    folder = pack.create(options.results, redact.text(experiment.title))
+    redact.learn(experiment.secrets, experiment.names)
+    folder = pack.create(options.results, redact.name(experiment.title))
     lock = Lock(folder.folder)
     lock.take()
     game = Run(experiment, options, folder, view)
@@ -126,7 +126,7 @@ class Run:
         self.options = options
         self.pack = folder
         self.view = view
-        self.plan = plan_of(experiment.blocks)
+        self.plan = keep.as_recorded(plan_of(experiment.blocks))
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)

@@ -149,3 +149,8 @@ def test_a_record_with_nothing_in_it_still_makes_a_suite(record):
     suite = suite_of(record, verdict="aborted", moments={}, environment={}, **empty, **lists)
     assert_shape(suite)
     assert suite.attrib["hostname"] == "localhost"
+
+
+def test_a_share_that_meets_its_objective_to_the_digit_is_no_failure(record):
+    sli = record.slis[0].model_copy(update={"objective": "99.9%", "after": 999 / 1000})
+    assert answer_of(suite_of(record, slis=[sli]), "after the drill") == "passed"

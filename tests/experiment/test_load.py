@@ -232,7 +232,7 @@ def test_an_rto_that_a_probe_cannot_see_is_refused_where_it_stands(tmp_path: Pat
         "(timeout: or good: below 280 ms)"
     )
     (said,) = seeing(tmp_path, "300ms", "tcp: 'h:1'")  # the default waits as long
-    assert said.startswith("x.yaml:4:8")
+    assert said.startswith("x.yaml:4:69: 'a' may not see")
 
 
 def test_a_probe_sees_what_is_longer_than_its_timeout_a_period_and_what_the_objective_bears(
