@@ -75,7 +75,7 @@ class SampleWriter:
             status if 0 <= status <= 0xFFFF else 0,
             flags,
         )
-        write_whole(self._rows, row)
+        write_whole(self._rows, row)  # after half a row, every later one would be misread
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
