@@ -14,10 +14,11 @@ from typing import Any
 
 import gameday
 from gameday import redact
+from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
 from gameday.evidence.seal import NOT_SEALED
+from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
 from gameday.files import write_atomically
@@ -37,9 +38,11 @@ NAMED_PACKAGES = (
 
 
 def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
-    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against."""
+    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against.
+
+    Raises GamedayError when the pack cannot be written.
+    """
     kept = without_secrets(experiment.text, experiment.path.suffix, redact.here())
-    (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
     about = {
         "title": redact.name(experiment.title),
         "redacted": kept != experiment.text,
@@ -57,7 +60,11 @@ def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
         "environment": redact.data(environment()),
         "test": redact.data(about_test),
     }
-    write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+    try:
+        (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
+        write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+    except OSError as error:
+        raise GamedayError(f"cannot write {pack.folder}: {error.strerror}") from None
 
 
 def as_recorded(plan: Plan) -> Plan:
@@ -104,13 +111,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-def samples(pack: Pack) -> None:
-    """Turn the recorders' files into Parquet, and let go of them once that is on disk.
-
-    Where the disk takes no more, the recorders' own files stay, and the run is measured from those.
-    """
-    done = pack.raw.with_name(f".{pack.raw.name}")
-    if not pack.raw.exists():
 def sweep(pack: Pack) -> None:
     """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
     for path in pack.folder.glob(".*"):
@@ -118,6 +118,13 @@ def sweep(pack: Pack) -> None:
             path.unlink()
 
 
+def samples(pack: Pack) -> None:
+    """Turn the recorders' files into Parquet, and let go of them once that is on disk.
+
+    Where the disk takes no more, the recorders' own files stay, and the run is measured from those.
+    """
+    done = pack.raw.with_name(f".{pack.raw.name}")
+    if not pack.raw.exists():
         shutil.rmtree(done, ignore_errors=True)
         return
     try:

@@ -103,6 +103,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     folder = pack.create(options.results, redact.name(experiment.title))
     lock = Lock(folder.folder)
     lock.take()
+    keep.describe(folder, experiment, plan_of(experiment.blocks))
     game = Run(experiment, options, folder, view, launch)
     with game.signals_heard(), view:
         game.play()
@@ -145,7 +146,6 @@ class Run:
 
     def play(self) -> None:
         """The game day's programme."""
-        keep.describe(self.pack, self.experiment, self.plan)
         self.timeline.tie_clocks()
         self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
         self.permitted()
