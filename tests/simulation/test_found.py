@@ -77,3 +77,8 @@ def test_a_run_that_cannot_be_described_does_not_begin() -> None:
 @pytest.mark.parametrize("place", ["runner: starts guardian", "runner: starts engine"])
 def test_a_run_of_which_the_disk_took_next_to_nothing_is_recorded_once_it_takes_more(place: str) -> None:
     assert seen("plain", (place, "disk full for good")) == "aborted"
+
+
+def test_an_undo_that_outlived_its_runner_does_not_undo_again_what_the_guardian_has_undone() -> None:
+    cut = ("undoing: undo a", "kill runner")
+    assert seen("plain", cut, stubborn={"a": ["hangs"]}) == "aborted"
