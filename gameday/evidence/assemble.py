@@ -281,10 +281,11 @@ def _load(plan: Plan, history: History, samples: dict[str, Samples]) -> record.L
 
 
 def _clock(history: History) -> dict[str, Any]:
+    drift_ns = history.started.drift_ns(history.ended)
     return {
         "started_monotonic_ns": history.started.monotonic_ns,
         "started_utc_ns": history.started.utc_ns,
-        "utc_drift_seconds": history.started.drift_ns(history.ended) / NS_PER_S,
+        "utc_drift_seconds": None if drift_ns is None else drift_ns / NS_PER_S,
     }
 
 

@@ -22,6 +22,7 @@ from gameday import environment
 from gameday.errors import GamedayError
 from gameday.evidence.pack import MANIFEST, SEAL, STAMP, WITH_THE_SEAL, Pack, digest
 from gameday.evidence.record import Record
+from gameday.evidence.report.cases import cases
 from gameday.files import write_atomically
 
 # a lock and a kill switch are no evidence
@@ -30,7 +31,6 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 SHOWN_OF_A_KEY = 16
-RESULTS = {"passed": "PASSED", "inconclusive": "WARNED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +142,24 @@ def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def statement(manifest: bytes, record: Record) -> dict[str, Any]:
-    """The in-toto statement about a manifest."""
+    """The in-toto statement about a manifest, and what the run has shown.
+
+    Its tests are the cases of the JUnit report. Whatever is not known to have passed has failed: policies
+    accept `WARNED` as a test that passed.
+    """
+    failed = dict.fromkeys(case.name for case in cases(record) if case.answer != "passed")
+    passed = dict.fromkeys(case.name for case in cases(record) if case.name not in failed)
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": MANIFEST, "digest": {"sha256": hashlib.sha256(manifest).hexdigest()}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
-            "result": RESULTS.get(record.verdict, "FAILED"),
+            "result": "PASSED" if record.verdict == "passed" else "FAILED",
             "configuration": [
                 {"name": record.experiment.path, "digest": {"sha256": record.experiment.sha256}}
             ],
+            "passedTests": list(passed),
+            "failedTests": list(failed),
         },
     }
 

@@ -200,7 +200,7 @@ class Sli(Block):
         if self.probe is None:
             return self.tolerated_s
         limit_s = self.probe.timeout if self.good is None else min(self.good.seconds, self.probe.timeout)
-        return limit_s + self.probe.every + self.tolerated_s
+        return round(limit_s + self.probe.every + self.tolerated_s, 9)  # nanoseconds: no float's last digit
 
 
 def recorders(slis: Sequence[Sli]) -> list[str]:

@@ -25,7 +25,7 @@ def read_orders() -> dict[str, Any]:
     while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
         line += byte
     orders = dict(json.loads(line))
-    redact.learn(orders.pop("secrets", []))
+    redact.learn(**orders.pop("secrets", {}))
     return orders
 
 

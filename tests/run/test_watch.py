@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from gameday.run.watch import Tail
+import numpy as np
+import pytest
+
+from gameday.experiment.model import HaltCondition
+from gameday.measure.plan import Plan
+from gameday.run import watch
+from gameday.run.watch import Tail, Watch
 from gameday.samples import SampleWriter
+from tests.measure.histories import sli
+
+S = 1_000_000_000
 
 
 def test_the_watch_may_look_at_any_moment_while_a_recorder_begins(tmp_path: Path) -> None:
@@ -23,3 +32,55 @@ def test_the_watch_may_look_at_any_moment_while_a_recorder_begins(tmp_path: Path
     with patch("gameday.samples.os.open", open_and_look):
         SampleWriter(tmp_path, "probe-health").close()
     assert looks == [0]
+
+
+def written(writer: SampleWriter, done_ns: int, ok: bool = True) -> None:
+    writer.write(done_ns - 10, done_ns - 10, done_ns, series="", ok=ok)
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A clock that stands where it is put."""
+    moment = [0]
+    monkeypatch.setattr(watch.clock, "now_ns", lambda: moment[0])
+    return moment
+
+
+def test_what_is_recent_does_not_depend_on_the_order_in_which_it_was_written(
+    tmp_path: Path, now: list[int]
+) -> None:
+    writer, tail = SampleWriter(tmp_path, "load"), Tail(tmp_path / "load")
+    now[0] = 90 * S
+    written(writer, 80 * S)
+    tail.read_on()
+    now[0] = 101 * S
+    for done_s in (100, 96, 94, 99, 93):
+        written(writer, done_s * S)
+    tail.read_on()
+    assert sorted(tail.recent(95 * S).done_ns.tolist()) == [96 * S, 99 * S, 100 * S]
+    assert len(tail.recent(102 * S)) == 0
+    assert len(tail.recent(0)) == len(tail.samples()) == 6
+
+
+def test_everything_is_kept_however_much_it_is(tmp_path: Path, now: list[int]) -> None:
+    writer, tail = SampleWriter(tmp_path, "load"), Tail(tmp_path / "load")
+    for part in range(5):
+        now[0] = part * S
+        for number in range(3000):
+            written(writer, part * S + number)
+        assert tail.read_on() == 3000
+    expected = [part * S + number for part in range(5) for number in range(3000)]
+    assert np.array_equal(np.sort(tail.samples().done_ns), expected)
+
+
+def test_a_halt_condition_is_judged_by_exact_shares(tmp_path: Path, now: list[int]) -> None:
+    writer = SampleWriter(tmp_path, "health")
+    now[0] = 10 * S
+    for number in range(1000):
+        written(writer, 10 * S - number, ok=number != 0)
+    live = Watch(tmp_path, Plan((sli(objective="99.9%", window=5.0),)))
+    live.read_on()
+    (seen,) = live.now(10 * S)
+    assert seen.share is not None and seen.is_met
+    below, at_most = (HaltCondition(when=f"health {sign} 99.9%") for sign in ("<", "<="))
+    assert (below.is_breached(seen.share), at_most.is_breached(seen.share)) == (False, True)
