@@ -16,6 +16,7 @@ import gameday
 from gameday import redact
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
+from gameday.evidence.seal import NOT_SEALED
 from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
@@ -124,3 +125,10 @@ def samples(pack: Pack) -> None:
     # in one step: whoever is killed while it removes them must not leave some that pass for all
     pack.raw.replace(done)
     shutil.rmtree(done)
+
+
+def sweep(pack: Pack) -> None:
+    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
+    for path in pack.folder.glob(".*"):
+        if path.is_file() and path.name not in NOT_SEALED:
+            path.unlink()

@@ -18,6 +18,7 @@ def judge(pack: Pack, sealing: Sealing) -> tuple[Record, Sealed]:
     try:
         keep.samples(pack)
         record = assemble.write(pack)
+        keep.sweep(pack)
         report.write(pack)
         return record, seal(pack, record, sealing)
     except OSError as error:

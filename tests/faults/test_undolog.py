@@ -76,9 +76,10 @@ def test_a_log_says_of_every_undo_what_became_of_it_and_when(undo_log: UndoLog) 
     undo_log.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     a, b = undo_log.entries()
     times = {"owed": 1, "landed": 3}
-    assert a == Entry("a", "one", "pause", {"n": 1}, tuple(times), "it is stopped", times)
+    assert a == Entry("a", "one", "pause", {"n": 1}, tuple(times), "it is stopped", times, owed_line=0)
     times = {"owed": 2, "undoing": 4, "undone": 5, "verified": 6}
-    assert b == Entry("b", "two", "kill", {"n": 2}, tuple(times), "it runs", times)
+    lines_of_b = {"owed_line": 1, "undone_line": 4}
+    assert b == Entry("b", "two", "kill", {"n": 2}, tuple(times), "it runs", times, **lines_of_b)
     assert undo_log.owed() == [a]
 
 
@@ -103,12 +104,16 @@ def test_a_line_without_a_moment_is_at_0(undo_log: UndoLog) -> None:
         (("owed", "landed", "undoing", "undo-failed"), True, False),
         (("owed", "undone"), False, False),
         (("owed", "undone", "verified"), False, True),
-        (("owed", "verified"), False, True),
         (("owed", "undone", "undoing"), False, False),
+        (("owed", "undone", "verified", "undone"), False, False),
     ],
 )
-def test_an_undo_is_owed_until_it_is_undone(events: tuple[str, ...], owed: bool, verified: bool) -> None:
-    entry = Entry("a", "s", "f", {}, events)
+def test_an_undo_is_owed_until_it_is_undone(
+    undo_log: UndoLog, events: tuple[str, ...], owed: bool, verified: bool
+) -> None:
+    lines = [{"id": "a", "event": event, "step": "s", "fault": "f", "call": {}} for event in events]
+    undo_log.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (entry,) = undo_log.entries()
     assert (entry.is_owed, entry.is_verified) == (owed, verified)
 
 
@@ -177,6 +182,36 @@ def test_an_undo_that_failed_is_owed_until_it_succeeds(undo_log: UndoLog) -> Non
     assert entry.is_verified and entry.detail == "is back"
 
 
+def test_what_was_undone_while_a_later_one_failed_is_undone_again_after_that_one(undo_log: UndoLog) -> None:
+    first, second, third = (undo_log.owe(step, "take", {}) for step in ("first", "second", "third"))
+    for identity, event in [
+        (third, "undone"),
+        (third, "verified"),
+        (second, "undo-failed"),
+        (first, "undone"),
+        (first, "verified"),
+    ]:
+        undo_log.note(identity, event)
+    assert [entry.step for entry in undo_log.owed()] == ["second"]
+    # it found what the first had broken, and puts that back
+    undo_log.note(second, "undone")
+    (entry,) = undo_log.owed()
+    assert entry.step == "first" and not entry.is_verified
+    undo_log.note(first, "undone")
+    assert undo_log.owed() == []
+    assert [entry.is_verified for entry in undo_log.entries()] == [False, False, True]
+    undo_log.note(first, "verified")
+    assert [entry.is_verified for entry in undo_log.entries()] == [True, False, True]
+
+
+def test_a_fault_of_the_rollbacks_does_not_make_what_was_undone_before_it_owed_again(
+    undo_log: UndoLog,
+) -> None:
+    undo_log.note(undo_log.owe("first", "take", {}), "undone")
+    undo_log.note(undo_log.owe("second", "take", {}), "undone")
+    assert undo_log.owed() == []
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, str]]:
     """Events of a few undos, each owed before anything else becomes of it."""
@@ -187,6 +222,16 @@ def histories(draw: st.DrawFn) -> list[tuple[str, str]]:
         identity = draw(st.sampled_from([*known, fresh]))
         events.append((identity, "owed" if identity == fresh else draw(st.sampled_from(AFTERWARDS))))
     return events
+
+
+def is_left(identity: str, written: list[tuple[str, str]]) -> bool:
+    """Whether an undo is still owed, word for word: it was never undone, or before a later one that was."""
+    if (identity, "undone") not in written:
+        return True
+    last_undone = max(place for place, line in enumerate(written) if line == (identity, "undone"))
+    owed_by_then = [other for other, event in written[:last_undone] if event == "owed"]
+    later = owed_by_then[owed_by_then.index(identity) + 1 :]
+    return any((other, "undone") in written[last_undone:] for other in later)
 
 
 @given(histories(), st.data())
@@ -206,8 +251,7 @@ def test_any_prefix_of_a_log_torn_anywhere_says_what_is_owed(
         # a line that is whole but for its newline counts: nothing of it is missing
         ends = [sum(len(line) + 1 for line in lines[: number + 1]) - 1 for number in range(len(lines))]
         written = [event for event, end in zip(history, ends, strict=True) if end <= cut]
-        settled = {identity for identity, event in written if event in ("undone", "verified")}
-        expected = [identity for identity, event in written if event == "owed" and identity not in settled]
+        expected = [identity for identity, event in written if event == "owed" and is_left(identity, written)]
         assert [entry.id for entry in log.owed()] == expected[::-1]
         # and the log goes on after the tear: the next undo is neither lost nor swallowed
         identity = log.owe("step", "fault", {})
