@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from gameday import redact
@@ -18,6 +19,7 @@ from gameday.observe import load as locust
 from gameday.processes import Identity, start_ticks
 from gameday.run.children import Child, Load
 from gameday.run.launch import Launch
+from gameday.run.undo import Undoer
 
 TICK_S = 0.1
 
@@ -182,6 +184,11 @@ def remember(pack: Pack, name: str, pid: int) -> None:
     identity = Identity.of(name, pid)
     if identity is not None:
         append_line(pack.processes, asdict(identity))
+
+
+def undoer(pack: Pack, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
+    """What plays a run's undos, in processes that the run remembers."""
+    return Undoer(modules, launch.undoing, partial(remember, pack, "undoing"))
 
 
 def left_over(pack: Pack) -> list[Identity]:

@@ -21,12 +21,11 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
 from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
-from gameday.run.crew import left_over
+from gameday.run.crew import left_over, undoer
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.lock import Lock
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Listener, Timeline
-from gameday.run.undo import Undoer
 
 LOCK_WITHIN_S = 5.0
 TOLD = ("step-started", "step-ended", "engine-error", "engine-ended")
@@ -139,7 +138,7 @@ def _experiment_of(pack: Pack) -> dict[str, Any] | None:
 def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None, launch: Launch) -> list[Entry]:
     """Undo, then play the rollbacks if the method had begun and its engine did not end, then undo again."""
     log = UndoLog(pack.undo_log)
-    undoer = Undoer(start=launch.undoing)
+    player = undoer(pack, launch)
     events = list(read_lines(pack.timeline))
     if not any(event.get("event") == "phase" and event.get("name") == UNDO for event in events):
         timeline.add("phase", name=UNDO)
@@ -149,14 +148,14 @@ def put_back(pack: Pack, timeline: Timeline, rollbacks: Rollbacks | None, launch
             timeline.add(event, **message)
 
     try:
-        owed = undoer.play(log, timeline.undo)
+        owed = player.play(log, timeline.undo)
         has_begun = any(event.get("name") == METHOD for event in events)
         has_ended = any(event.get("event") == "engine-ended" for event in events)
         if rollbacks is not None and has_begun and not has_ended:
             rollbacks.play(pack, launch, hear)
-            owed = undoer.play(log, timeline.undo)
+            owed = player.play(log, timeline.undo)
     finally:
-        undoer.dismiss()
+        player.dismiss()
     return owed
 
 

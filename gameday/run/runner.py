@@ -33,7 +33,7 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs
-from gameday.run.crew import Crew, Lost
+from gameday.run.crew import Crew, Lost, undoer
 from gameday.run.halt import HaltRules
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
@@ -42,7 +42,6 @@ from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Timeline
-from gameday.run.undo import Undoer
 from gameday.run.view import Now, View
 from gameday.run.watch import Watch
 
@@ -103,6 +102,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     folder = pack.create(options.results, redact.name(experiment.title))
     lock = Lock(folder.folder)
     lock.take()
+    keep.describe(folder, experiment, plan_of(experiment.blocks))
     game = Run(experiment, options, folder, view, launch)
     with game.signals_heard(), view:
         game.play()
@@ -135,7 +135,7 @@ class Run:
         self.watch = Watch(folder.raw, self.plan)
         self.crew = Crew(experiment, folder, launch)
         self.reserve = Reserve(folder.folder)
-        self.undoer = Undoer(modules_of_gameday(experiment.document), launch.undoing)
+        self.undoer = undoer(folder, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), experiment.blocks.max_duration)
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
         self.guardian = launch.guardian(self.guardian_orders(), folder.logs / "guardian.log")
@@ -145,7 +145,6 @@ class Run:
 
     def play(self) -> None:
         """The game day's programme."""
-        keep.describe(self.pack, self.experiment, self.plan)
         self.timeline.tie_clocks()
         self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
         self.permitted()

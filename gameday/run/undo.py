@@ -43,13 +43,21 @@ class Answer:
 
 
 class Undoer:
-    """Plays undos. A warm child stands ready, so that the first undo begins at once."""
+    """Plays undos. A warm child stands ready, so that the first undo begins at once.
+
+    remember: writes down each child's pid. One that outlives its player could undo again what the next player
+    has undone, and out of turn, so that one ends it first.
+    """
 
     def __init__(
-        self, modules: Iterable[str] = (), start: Callable[[list[str]], Undoing] = Undoing.start
+        self,
+        modules: Iterable[str] = (),
+        start: Callable[[list[str]], Undoing] = Undoing.start,
+        remember: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self.modules = sorted(set(modules))
         self.start = start
+        self.remember = remember
         self.spare: Undoing | None = None
         self.warm_up()
 
@@ -58,6 +66,7 @@ class Undoer:
         self.spare = None
         with contextlib.suppress(OSError):
             self.spare = self.start(self.modules)
+            self.remember(self.spare.pid)
 
     def dismiss(self) -> None:
         """End the child that was not needed."""

@@ -158,3 +158,29 @@ def test_a_write_that_is_sent_again_counts_from_its_first_send(tmp_path: Path) -
         log.sent(0, sent_ns)
     log.close()
     assert read(tmp_path).sent_ns.tolist() == [1 * S]
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcomes"),
+    [
+        (6, [ACKNOWLEDGED] * 3),
+        (5, [ACKNOWLEDGED, ACKNOWLEDGED, UNKNOWN]),
+        (2, [ACKNOWLEDGED]),
+        (0, []),
+    ],
+)
+def test_what_a_power_cut_took_of_the_writes_is_not_missed_by_what_was_found(
+    tmp_path: Path, rows: int, outcomes: list[Outcome]
+) -> None:
+    log = WriteLog(tmp_path)
+    for sequence in range(3):
+        log.sent(sequence, sequence)
+        log.outcome(sequence, sequence, int(ACKNOWLEDGED))
+        log.put_on_disk(log.gathered())
+    log.close()
+    write_found(tmp_path, dict.fromkeys(range(3), (int(PRESENT), 1)))
+    path = tmp_path / "ledger.writes"
+    path.write_bytes(path.read_bytes()[: rows * WRITE_ROW.size])
+    ledger = read(tmp_path)
+    assert list(ledger.outcome) == outcomes
+    assert list(ledger.found) == [PRESENT] * len(outcomes)

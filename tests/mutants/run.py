@@ -30,7 +30,7 @@ MUTMUT = """
 [tool.mutmut]
 source_paths = ["gameday"]
 only_mutate = ["{module}"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "pytest_timeout"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin"]
 pytest_add_cli_args_test_selection = {tests}
 timeout_constant = 1.0
 timeout_multiplier = 6.0

@@ -173,6 +173,7 @@ class Started:
     """A child that undoes everything it is given, once it can be started. `stuck` are steps that fail."""
 
     is_alive = True
+    pid = 1
     failing = 0
     stuck: ClassVar[set[str]] = set()
     undone: ClassVar[list[str]] = []

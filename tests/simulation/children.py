@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.simulation.service import here
 
 RUNNER_IS_GONE = 70
 PROBE_EVERY_NS = 50_000_000
+LATENCY_NS, ANSWERED_WITHIN_NS = 2_000_000, 5_000_000
 IMPORTS_S = 0.3  # what a Python with chaoslib needs to start
 Orders = dict[str, Any]
 
@@ -182,53 +184,50 @@ class Engine:
             return
 
 
-def observe(machine: Machine, folder: Path, name: str, line: Line) -> None:
+def writing(stack: ExitStack, folder: Path, name: str) -> SampleWriter:
+    """What writes samples, until the recorder ends."""
+    writer = SampleWriter(folder, name)
+    for descriptor in (writer._rows, writer._names):
+        stack.callback(os.close, descriptor)
+    return writer
+
+
+def observe(machine: Machine, folder: Path, names: list[str], line: Line) -> None:
     """A recorder: a sample twenty times a second, written four at a time."""
     machine.pause(IMPORTS_S)
-    names = list(name) if isinstance(name, list) else [name]
-    writers = [SampleWriter(folder, each) for each in names]
-    line.say("ready")
-    due_ns = clock.now_ns()
-    try:
+    with suppress(OSError), ExitStack() as stack:  # the disk may take none, the run may have been judged
+        writers = [writing(stack, folder, name) for name in names]
+        line.say("ready")
+        due_ns = clock.now_ns()
         while not line.has_ended:
             machine.give_way(0.2, until=lambda: line.has_ended)
-            while due_ns < clock.now_ns() - 5_000_000:
+            while due_ns < clock.now_ns() - ANSWERED_WITHIN_NS:
                 for writer in writers:
-                    writer.write(due_ns, due_ns, due_ns + 2_000_000, series="look", ok=here.was_up(due_ns))
+                    writer.write(due_ns, due_ns, due_ns + LATENCY_NS, series="look", ok=here.was_up(due_ns))
                 due_ns += PROBE_EVERY_NS
-    except OSError:
-        return
-    finally:
-        for writer in writers:
-            os.close(writer._rows)
-            os.close(writer._names)
 
 
 def keep_ledger(machine: Machine, folder: Path, line: Line) -> None:
     """The ledger: twenty writes a second, and the read-back when asked for."""
     machine.pause(IMPORTS_S)
-    samples, log = SampleWriter(folder, "ledger"), WriteLog(folder)
-    line.say("ready")
-    due_ns, number = clock.now_ns(), 0
-    try:
+    with suppress(OSError), ExitStack() as stack:
+        samples, log = writing(stack, folder, "ledger"), WriteLog(folder)
+        stack.callback(os.close, log._rows)
+        line.say("ready")
+        due_ns, number = clock.now_ns(), 0
         while not line.has_ended and not line.orders:
             machine.give_way(0.2, until=lambda: line.has_ended or bool(line.orders))
-            while due_ns < clock.now_ns() - 5_000_000:
+            while due_ns < clock.now_ns() - ANSWERED_WITHIN_NS:
                 is_up = here.was_up(due_ns)
                 log.sent(number, due_ns)
-                log.outcome(number, due_ns + 2_000_000, ACKNOWLEDGED if is_up else REFUSED)
-                samples.write(due_ns, due_ns, due_ns + 2_000_000, series="write", ok=is_up)
+                log.outcome(number, due_ns + LATENCY_NS, ACKNOWLEDGED if is_up else REFUSED)
+                samples.write(due_ns, due_ns, due_ns + LATENCY_NS, series="write", ok=is_up)
                 due_ns, number = due_ns + PROBE_EVERY_NS, number + 1
             os.write(log._rows, log.gathered())
         if line.orders:
             machine.pause(0.1)
             write_found(folder, dict.fromkeys(range(number), (PRESENT, 1)))
             line.say("read-back", writes=number)
-    except OSError:
-        return
-    finally:
-        for descriptor in (samples._rows, samples._names, log._rows):
-            os.close(descriptor)
 
 
 class Load:
@@ -243,7 +242,7 @@ class Load:
     def play(self, folder: Path) -> None:
         self.machine.pause(IMPORTS_S)
         (folder / "load.users").write_text("5")
-        observe(self.machine, folder, "load.master", self.line)
+        observe(self.machine, folder, ["load.master"], self.line)
 
     @property
     def is_alive(self) -> bool:

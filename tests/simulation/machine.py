@@ -277,7 +277,8 @@ class Machine:
             (clock, "pause", self.pause),
         ]
         places += [(processes, "start_ticks", self.start_ticks), (crew, "start_ticks", self.start_ticks)]
-        places += [(processes, "boot", lambda: f"boot {self.boots}"), (reserve, "BYTES", 4096)]
+        places += [(module, "boot", lambda: f"boot {self.boots}") for module in (processes, timeline)]
+        places += [(reserve, "BYTES", 4096)]
         places += [(keep, "shutil", removing)]
         undo = [patch.object(*place) for place in places]
         for each in undo:

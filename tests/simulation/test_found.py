@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.simulation.world import World, world
 
 
@@ -61,3 +63,22 @@ def test_a_run_that_has_come_to_its_end_is_left_as_it_is() -> None:
         assert (word(made), made.pack.digests()) == ("passed", files)
         made.check_the_end()
         assert made.wrong == []
+
+
+def test_a_run_that_cannot_be_described_does_not_begin() -> None:
+    with world("plain") as made:
+        made.when("runner: fsync .plan.json", "disk full for good")
+        runner = made.play()
+        made.check_the_run(runner)
+        assert (runner.code, [each.name for each in made.machine.processes]) == (2, ["runner"])
+        assert made.wrong == []
+
+
+@pytest.mark.parametrize("place", ["runner: starts guardian", "runner: starts engine"])
+def test_a_run_of_which_the_disk_took_next_to_nothing_is_recorded_once_it_takes_more(place: str) -> None:
+    assert seen("plain", (place, "disk full for good")) == "aborted"
+
+
+def test_an_undo_that_outlived_its_runner_does_not_undo_again_what_the_guardian_has_undone() -> None:
+    cut = ("undoing: undo a", "kill runner")
+    assert seen("plain", cut, stubborn={"a": ["hangs"]}) == "aborted"
