@@ -10,7 +10,7 @@ $(error $(VENV) was made by another Python than $(PYTHON): `make clean` first, o
 endif
 endif
 
-.PHONY: demo test soak lint bench example clean
+.PHONY: demo test mutants soak lint bench example clean
 
 demo: $(VENV)/lab
 	@$(BIN)/gameday demo $(DEMO)
@@ -23,6 +23,10 @@ else
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 endif
+
+# changes the code that judges and logs, a little at a time: the quick tests must notice; ARGS=loss for one module
+mutants: $(VENV)/dev
+	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
 soak: $(VENV)/dev
 	@$(BIN)/python -m pytest -m soak $(ARGS)

@@ -14,8 +14,10 @@ from typing import Any
 
 import gameday
 from gameday import redact
+from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
+from gameday.evidence.seal import NOT_SEALED
 from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
@@ -36,9 +38,11 @@ NAMED_PACKAGES = (
 
 
 def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
-    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against."""
+    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against.
+
+    Raises GamedayError when the pack cannot be written.
+    """
     kept = without_secrets(experiment.text, experiment.path.suffix, redact.here())
-    (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
     about = {
         "title": redact.name(experiment.title),
         "redacted": kept != experiment.text,
@@ -56,7 +60,11 @@ def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
         "environment": redact.data(environment()),
         "test": redact.data(about_test),
     }
-    write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+    try:
+        (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
+        write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+    except OSError as error:
+        raise GamedayError(f"cannot write {pack.folder}: {error.strerror}") from None
 
 
 def as_recorded(plan: Plan) -> Plan:
@@ -101,6 +109,13 @@ def environment() -> dict[str, Any]:
         "host": socket.gethostname(),
         "packages": packages,
     }
+
+
+def sweep(pack: Pack) -> None:
+    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
+    for path in pack.folder.glob(".*"):
+        if path.is_file() and path.name not in NOT_SEALED:
+            path.unlink()
 
 
 def samples(pack: Pack) -> None:

@@ -134,7 +134,8 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
             unplanned.append(UNPLANNED[event["event"]].format(**event))
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
-    phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=True)}
+    # a run that came to no phase has an end all the same
+    phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=False)}
     return History(
         ties[0],
         ended,

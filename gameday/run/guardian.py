@@ -46,6 +46,11 @@ class Guardian:
         """Whether it watches."""
         return self.process.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it watches."""
+        return self.process.returncode
+
     def replace(self) -> None:
         """Start another one, after this one was killed."""
         self.process = self._start()

@@ -19,7 +19,8 @@ Listener = Callable[[dict[str, Any]], None]
 class Timeline:
     """Appends events to `timeline.jsonl` and tells listeners, such as the live view.
 
-    A disk that takes no more does not stop what is being recorded: `trouble` says what is wrong.
+    A disk that takes no more does not stop what is being recorded: `trouble` says what is wrong, and what
+    could not be written is written once there is room.
     """
 
     def __init__(self, path: Path, read_clocks: Callable[[], clock.Tie] = clock.Tie.take) -> None:
@@ -32,6 +33,7 @@ class Timeline:
         self.ahead_ns = 0
         self.listeners: list[Listener] = []
         self.trouble: str | None = None
+        self._unwritten: list[dict[str, Any]] = []
 
     @classmethod
     def resumed(cls, path: Path, read_clocks: Callable[[], clock.Tie] = clock.Tie.take) -> Timeline:
@@ -57,8 +59,11 @@ class Timeline:
         """Record an event; `t_ns` is its moment on the clock of this boot, now by default."""
         at_ns = (self.read_clocks().monotonic_ns if t_ns is None else t_ns) + self.ahead_ns
         entry = redact.event({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more})
+        self._unwritten.append(entry)
         try:
-            self.chain.append(entry)
+            while self._unwritten:
+                self.chain.append(self._unwritten[0])
+                del self._unwritten[0]
         except OSError as error:
             self._cannot(str(error.strerror))
         for listener in self.listeners:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from gameday.chain import first_broken
 from gameday.clock import Tie
 from gameday.evidence import assemble
 from gameday.files import read_lines
@@ -94,6 +98,7 @@ def test_after_a_reboot_utc_says_how_late_it_is_and_the_drift_is_not_known(tmp_p
     history = finish(timeline, clocks)
     assert lengths_s(history) == {"baseline": 10, "method": 110, "undo": 2}
     assert history.started.drift_ns(history.ended) is None
+    assert history.ended.monotonic_ns == (5030 + 90 + 2) * S
 
 
 def test_after_a_reboot_a_later_step_of_utc_changes_no_length(tmp_path: Path) -> None:
@@ -143,3 +148,21 @@ def test_the_record_of_a_run_that_was_finished_after_a_reboot_says_no_drift(tmp_
     before, last = pack.timeline.read_text().rsplit('"monotonic_ns"', 1)
     pack.timeline.write_text(f'{before}"boot": "another", "monotonic_ns"{last}')
     assert assemble.assemble(pack).clock["utc_drift_seconds"] is None
+
+
+def test_what_a_full_disk_did_not_take_is_recorded_once_there_is_room(tmp_path: Path) -> None:
+    def is_torn(path: Path, entry: dict[str, Any]) -> None:
+        with path.open("ab") as file:
+            file.write(b'{"t_ns": 1, "eve')
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "timeline.jsonl"
+    timeline = Timeline(path, Clocks().read)
+    timeline.add("run")
+    with patch("gameday.chain.append_line", is_torn):
+        timeline.add("halted", reason="the disk is full")
+        timeline.add("phase", name="undo")
+    assert timeline.trouble is not None and "No space left" in timeline.trouble
+    timeline.add("clock")
+    assert [event["event"] for event in read_lines(path)] == ["run", "halted", "phase", "clock"]
+    assert first_broken(path.read_bytes()) is None

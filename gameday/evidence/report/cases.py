@@ -50,11 +50,20 @@ def _steady_before(record: Record) -> Case:
     if bad:
         why = "; ".join(f"{step.name}: {step.error or step.status}" for step in bad)
         return Case("steady-state", name, "failure", why, length_s)
+    missed = [sli.name for sli in record.slis if _missed_before_the_fault(record, sli)]
+    if missed:
+        return Case("steady-state", name, "failure", f"missed its objective: {', '.join(missed)}", length_s)
     if record.verdict == "passed" or any(phase.name == METHOD for phase in record.phases):
         return Case("steady-state", name, "passed", "", length_s)
     if record.verdict == "failed":
         return Case("steady-state", name, "failure", "; ".join(record.reasons), length_s)
     return Case("steady-state", name, "skipped", "the run ended before it was known", length_s)
+
+
+def _missed_before_the_fault(record: Record, sli: SliPart) -> bool:
+    """Whether an outage surely began before the fault; moments of one form sort as they follow each other."""
+    injected = record.moments.get("inject")
+    return injected is not None and any(outage.began[1] < injected for outage in sli.outages)
 
 
 def _objectives(record: Record) -> Iterator[Case]:
