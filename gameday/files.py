@@ -14,8 +14,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` with `content`: a reader sees the old file or the new one, never half of it."""
     data = content.encode() if isinstance(content, str) else content
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    put_in_place(draft, path)
+    try:
+        draft.write_bytes(data)
+        put_in_place(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)  # half a draft on a full disk would keep its room and be sealed
 
 
 def put_in_place(draft: Path, path: Path) -> None:
@@ -46,7 +49,7 @@ def is_full(folder: Path) -> bool:
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of it, or raise OSError: a disk that is nearly full takes a part and calls it a success."""
+    """Write all of it in one go, or raise OSError: what is written in part must not pass for written."""
     if os.write(descriptor, data) != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -54,21 +57,20 @@ def write_whole(descriptor: int, data: bytes) -> None:
 def append_line(path: Path, entry: dict[str, Any]) -> None:
     """Append one JSON line and wait until it is on disk. Safe from several processes: one write each.
 
-    A line that a crash left torn is closed first, so that it cannot swallow this one. Raises OSError when the
-    disk does not take all of it.
+    A line that a crash or a full disk left torn is closed first, so that it cannot swallow this one. Raises
+    OSError when the line is not on disk as a whole.
     """
-    is_new = not path.exists()
     line = json.dumps(entry, default=str).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(descriptor).st_size
+        if size == 0:  # before there is a line in it, so that no line is in a file that a power cut can lose
+            sync_folder(path.parent)
         is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         write_whole(descriptor, b"\n" + line if is_torn else line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if is_new:
-        sync_folder(path.parent)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

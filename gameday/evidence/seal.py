@@ -144,21 +144,26 @@ def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
 def statement(manifest: bytes, record: Record) -> dict[str, Any]:
     """The in-toto statement about a manifest, and what the run has shown.
 
-    Its tests are the cases of the JUnit report. Whatever is not known to have passed has failed: policies
-    accept `WARNED` as a test that passed.
+    Its tests are the cases of the JUnit report. Policies accept `WARNED` as a test that passed, so only a run
+    that passed has cases of which it can say no more than that: whatever else is not known has failed.
     """
-    failed = dict.fromkeys(case.name for case in cases(record) if case.answer != "passed")
-    passed = dict.fromkeys(case.name for case in cases(record) if case.name not in failed)
+    is_passed = record.verdict == "passed"
+    open_ones = dict.fromkeys(case.name for case in cases(record) if case.answer == "skipped")
+    missed = dict.fromkeys(case.name for case in cases(record) if case.answer in ("failure", "error"))
+    failed = missed if is_passed else {**missed, **open_ones}
+    warned = [name for name in open_ones if name not in failed]
+    passed = dict.fromkeys(case.name for case in cases(record) if case.name not in (*failed, *warned))
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": MANIFEST, "digest": {"sha256": hashlib.sha256(manifest).hexdigest()}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
-            "result": "PASSED" if record.verdict == "passed" else "FAILED",
+            "result": "PASSED" if is_passed else "FAILED",
             "configuration": [
                 {"name": record.experiment.path, "digest": {"sha256": record.experiment.sha256}}
             ],
             "passedTests": list(passed),
+            "warnedTests": warned,
             "failedTests": list(failed),
         },
     }

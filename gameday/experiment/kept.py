@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from gameday.redact import Place, Redactor, looks_taken_out
+from gameday.redact import REDACTED, Place, Redactor, looks_taken_out
 
 COMMENTS = re.compile(r"#[^\n]*(?:\n[ \t]*#[^\n]*)*")
 # what neither JSON nor YAML lets stand in quotes as it is
@@ -42,13 +42,13 @@ class _Cleaned:
     def __init__(self, redactor: Redactor) -> None:
         self.redactor = redactor
         self.values: dict[int, str] = {}
-        self.seen: set[int] = set()
+        self.seen: set[tuple[int, Place, str | None]] = set()
 
     def take_in(self, node: yaml.Node, place: Place = Place.PLAIN, before: str | None = None) -> None:
-        """Look at a part of the file; what an alias repeats is judged where it is written."""
-        if id(node) in self.seen:
+        """Look at a part of the file; what an alias repeats is judged in every place, and once in each."""
+        if (id(node), place, before) in self.seen:
             return
-        self.seen.add(id(node))
+        self.seen.add((id(node), place, before))
         if isinstance(node, yaml.MappingNode):
             self._mapping(node, place)
         elif isinstance(node, yaml.SequenceNode):
@@ -70,7 +70,7 @@ class _Cleaned:
             self.take_in(value, Place.SECRET if is_text and _looks_secret(name) else under)
 
     def _scalar(self, node: yaml.Node, instead: str) -> None:
-        if instead != node.value:
+        if instead != node.value and self.values.get(node.end_mark.index) != REDACTED:
             self.values[node.end_mark.index] = instead
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import threading
 import uuid
 from pathlib import Path
@@ -101,14 +102,16 @@ class Feed(RunEventHandler):  # type: ignore[misc]
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         output = run.get("output")
+        # an activity that interrupts the run has no status and no exception yet: it is on its way out
+        interruption = None if "status" in run else sys.exception()
         self.line.tell(
             "step-ended",
             id=getattr(self.here, "id", None),
             name=str(activity.get("name")),
             role=activity.get("role"),
             part=self.part,
-            status=run.get("status"),
-            error=_last_line(run.get("exception")),
+            status=run.get("status", "failed"),
+            error=str(interruption) if interruption else _last_line(run.get("exception")),
             exit_code=_exit_code(activity, output),
             **_proof(output),
         )

@@ -47,8 +47,20 @@ def test_what_is_not_known_to_have_passed_has_failed(record: Record) -> None:
     unknown = record.rto.model_copy(update={"met": None, "seconds": None})
     seen = record.model_copy(update={"verdict": "inconclusive", "undo": [unread], "rto": unknown})
     said = predicate(seen)
-    assert said["failedTests"] == ["verdict", "RTO within 30 s", "undone: freeze (pause)"]
+    assert sorted(said["failedTests"]) == ["RTO within 30 s", "undone: freeze (pause)", "verdict"]
+    assert said["warnedTests"] == []
     assert sorted(said["passedTests"] + said["failedTests"]) == sorted(names_in_junit(seen))
+
+
+def test_a_run_that_passed_warns_of_what_it_cannot_prove(record: Record) -> None:
+    declared = UndoPart(fault="stop", step="stop", state="undone", verified=False)
+    said = predicate(record.model_copy(update={"undo": [declared]}))
+    assert (said["result"], said["warnedTests"], said["failedTests"]) == (
+        "PASSED",
+        ["undone: stop (stop)"],
+        [],
+    )
+    assert "undone: stop (stop)" not in said["passedTests"] and "verdict" in said["passedTests"]
 
 
 def test_of_two_cases_of_one_name_the_one_that_failed_counts(record: Record) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-import pytest
 from chaoslib.activity import run_activities
 from chaoslib.run import EventHandlerRegistry
 
@@ -16,31 +14,25 @@ from gameday.measure.history import Step, from_timeline
 from gameday.run.feed import Feed
 from gameday.run.timeline import Timeline
 
-ORDER = {"proofs": iter(()), "second has ended": threading.Event()}
+GATE: dict[str, Any] = {}
 
 
 class Told:
-    """A line that only remembers."""
+    """A line that remembers what is told, and in which thread."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
     def tell(self, event: str, **more: Any) -> None:
-        self.events.append({"event": event, "t_ns": len(self.events), **more})
+        thread = str(threading.get_ident())
+        self.events.append({"event": event, "t_ns": len(self.events), "thread": thread, **more})
 
 
 def proves() -> dict[str, Any]:
-    """A fault whose first call ends after its second."""
-    proof = next(ORDER["proofs"])
-    if proof == "first":
-        assert ORDER["second has ended"].wait(10)
-    return {"fault": "proves", "landed": True, "proof": proof}
-
-
-@pytest.fixture
-def calls() -> Iterator[None]:
-    ORDER.update({"proofs": iter(["first", "second"]), "second has ended": threading.Event()})
-    yield
+    """A fault that proves in which thread it was; of two calls the first to come is the first to end."""
+    if GATE["both run"].wait(10) == 1:
+        assert GATE["one has ended"].wait(10)
+    return {"fault": "proves", "landed": True, "proof": str(threading.get_ident())}
 
 
 def steps_of(events: list[dict[str, Any]]) -> list[Step]:
@@ -49,25 +41,21 @@ def steps_of(events: list[dict[str, Any]]) -> list[Step]:
     return list(from_timeline([clock, phase, *events]).steps)
 
 
-def test_two_background_steps_of_one_name_keep_their_own_ends(calls: None, tmp_path: Path) -> None:
+def test_two_background_steps_of_one_name_keep_their_own_ends(tmp_path: Path) -> None:
+    GATE["both run"], GATE["one has ended"] = threading.Barrier(2), threading.Event()
     told = Told()
-    feed = Feed(told, {}, tmp_path / "journal.json")
     registry = EventHandlerRegistry()
-    registry.register(feed)
+    registry.register(Feed(told, {}, tmp_path / "journal.json"))
     provider = {"type": "python", "module": __name__, "func": "proves"}
     step = {"type": "action", "name": "twice", "background": True, "provider": provider}
     playing = {"experiment": {"method": [step, step]}, "configuration": {}, "secrets": {}, "dry": None}
     with ThreadPoolExecutor(2) as pool:
-        first, second = run_activities(**playing, pool=pool, event_registry=registry)
-        wait([second], 10)
-        ORDER["second has ended"].set()
-        wait([first], 10)
-    started = [event["id"] for event in told.events if event["event"] == "step-started"]
-    assert len(set(started)) == 2
-    assert [(each.id, each.proof) for each in steps_of(told.events)] == [
-        (started[0], "first"),
-        (started[1], "second"),
-    ]
+        runs = list(run_activities(**playing, pool=pool, event_registry=registry))
+        wait(runs, 10, FIRST_COMPLETED)
+        GATE["one has ended"].set()
+    began = {event["id"]: event["thread"] for event in told.events if event["event"] == "step-started"}
+    assert len(began) == 2
+    assert {step.id: step.proof for step in steps_of(told.events)} == began
 
 
 def test_the_timeline_keeps_the_ids(tmp_path: Path) -> None:

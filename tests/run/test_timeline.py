@@ -98,6 +98,7 @@ def test_after_a_reboot_utc_says_how_late_it_is_and_the_drift_is_not_known(tmp_p
     history = finish(timeline, clocks)
     assert lengths_s(history) == {"baseline": 10, "method": 110, "undo": 2}
     assert history.started.drift_ns(history.ended) is None
+    assert history.ended.monotonic_ns == (5030 + 90 + 2) * S
 
 
 def test_after_a_reboot_a_later_step_of_utc_changes_no_length(tmp_path: Path) -> None:
