@@ -43,7 +43,11 @@ class Stuck(AssertionError):
 
 @dataclass(eq=False)
 class Process:
-    """A simulated process. `pending` is delivered when it runs next, as signals are."""
+    """A simulated process.
+
+    pending: what is delivered when it runs next, as signals are. unsynced: the files that it has written to,
+    and not put on disk.
+    """
 
     name: str
     pid: int
@@ -56,6 +60,7 @@ class Process:
     until: Callable[[], bool] | None = None
     pending: list[Callable[[], None]] = field(default_factory=list)
     open_files: set[int] = field(default_factory=set)
+    unsynced: set[Path] = field(default_factory=set)
 
     @property
     def is_alive(self) -> bool:
@@ -304,10 +309,6 @@ class Machine:
             self.failing_starts -= 1
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    def unsynced_by(self, process: Process) -> set[Path]:
-        """The files that a process has written to, and not put on disk."""
-        return {self.paths[each] for each in process.open_files} & set(self.unsynced)
-
     def start_ticks(self, pid: int) -> int | None:
         process = self.find(pid)
         return None if process is None else process.started
@@ -356,6 +357,7 @@ class Kernel:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return os.write(descriptor, data)
         machine.unsynced.setdefault(path, path.stat().st_size)
+        machine.me().unsynced.add(path)
         try:
             machine.point(f"write {path.name}")
         except Killed:
@@ -383,7 +385,12 @@ class Kernel:
         if path.name.startswith(".") and self.is_full():  # a draft that was to take a file's place
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         machine.unsynced.pop(path, None)
+        machine.me().unsynced.discard(path)
         machine.unlinked = {new for new in machine.unlinked if new.parent != path}
+
+    def unlink(self, path: Path) -> None:
+        self.machine.me()  # whoever is dead tidies nothing up
+        path.unlink()
 
     def is_full(self) -> bool:
         disk = self.machine.disk

@@ -48,9 +48,10 @@ TOO_FEW_PROCESSES = {"no fork": 1, "no forks": 6}
 
 @dataclass(frozen=True)
 class Mishap:
-    """What befell a run, and whether the run was recorded by then, or its engine at its end."""
+    """What befell a run, and whether the run had begun by then, its engine had ended, it was recorded."""
 
     what: str
+    was_begun: bool
     was_recorded: bool
     was_played: bool
 
@@ -65,7 +66,7 @@ class World:
     mishaps: list[Mishap] = field(default_factory=list)
     tried: dict[int, set[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
-    is_stubborn: bool = False
+    stubborn: set[str] = field(default_factory=set)
     _pack: Pack | None = None
 
     @property
@@ -119,9 +120,10 @@ class World:
     def befall(self, what: str) -> None:
         """A mishap, now; nothing when there is nothing for it to befall."""
         was_recorded = self.pack is not None and is_recorded(self.pack)
+        was_begun = "runner: starts engine" in self.machine.trace
         was_played = "engine: tells ended" in self.machine.trace
         if self.happens(what):
-            self.mishaps.append(Mishap(what, was_recorded, was_played))
+            self.mishaps.append(Mishap(what, was_begun, was_recorded, was_played))
 
     def happens(self, what: str) -> bool:
         """Let it happen; whether there was anything for it to befall."""
@@ -162,7 +164,7 @@ class World:
     def harden(self, stubborn: dict[str, list[str]]) -> None:
         """Let the first undos on some parts fail, and how."""
         here.stubborn.update({part: list(hows) for part, hows in stubborn.items()})
-        self.is_stubborn = bool(stubborn)
+        self.stubborn = set(stubborn)
 
     def heal(self) -> None:
         """Somebody has seen to the machine."""
@@ -202,17 +204,17 @@ class World:
     def befell(self, *parts: str) -> bool:
         return any(part in mishap.what for mishap in self.mishaps for part in parts)
 
-    def broken_and_not_owed(self) -> set[str]:
-        owed = {arguments_of(entry)["part"] for entry in self.log.owed()} if self.pack else set()
-        return set(here.broken) - owed
+    def owed(self) -> set[str]:
+        """The parts that something is owed of."""
+        return {arguments_of(entry)["part"] for entry in self.log.owed()} if self.pack else set()
 
     def check_the_run(self, runner: Process) -> None:
         """After a run and its guardian, whatever has happened; nobody has recovered it yet."""
         self.check_processes()
-        if self.broken_and_not_owed():
-            self.wrong.append(f"{self.broken_and_not_owed()} is broken and not owed")
+        if set(here.broken) - self.owed():
+            self.wrong.append(f"{here.broken} is broken, owed is {self.owed()}")
         record = self.record()
-        is_owed = bool(self.pack and self.log.owed())
+        is_owed = bool(self.owed())
         ended = None if runner.error is not None or (runner.code or 0) < 0 else runner.code
         if ended == NOTHING_TOUCHED and here.acts:
             self.wrong.append("it says that nothing was touched")
@@ -224,11 +226,26 @@ class World:
             self.wrong.append("exit code 0 of what has not passed")
         if record is not None and record.verdict == "passed" and (is_owed or here.broken):
             self.wrong.append("passed, and something is owed")
-        is_hard = self.befell("disk", "fsync", "fork", "guardian", "power", "undoing") or self.is_stubborn
+        if ended is not None and not self.befell("disk", "fsync", "fork") and self.owed() - self.stubborn:
+            self.wrong.append(f"it ended and owes {self.owed()}")
+        self.check_the_way(ended, record)
+        is_hard = self.befell("disk", "fsync", "fork", "guardian", "power", "undoing") or self.stubborn
         is_hard = is_hard or not any(each.name == "guardian" for each in self.machine.processes)
         is_left = here.broken or is_owed or record is None
         if ended is None and is_left and not is_hard and self.pack is not None and self.pack.plan.exists():
             self.wrong.append(f"the guardian left {here.broken}, {self.log.owed()}, {record}")
+
+    def check_the_way(self, ended: int | None, record: Record | None) -> None:
+        """What is asked to stop stops by itself, and a disk that has filled up leaves room for the record."""
+        befallen = {mishap.what for mishap in self.mishaps}
+        if any(mishap.was_played or not mishap.was_begun for mishap in self.mishaps) or not befallen:
+            return
+        verdict = record and record.verdict
+        is_asked_once = len(self.mishaps) == 1 and befallen <= {"SIGINT", "SIGTERM", "kill switch"}
+        if is_asked_once and (ended, verdict) not in ((3, "halted"), (5, "halted")):
+            self.wrong.append(f"asked to stop, it ended with {ended}, {verdict}")
+        if befallen <= {"full disk", "full disk, torn line"} and (verdict is None or ended is None):
+            self.wrong.append(f"on a full disk it ended with {ended}, {verdict}")
 
     def check_the_end(self) -> None:
         """After the machine was healed and the run recovered."""
@@ -296,7 +313,7 @@ class World:
             self.wrong.append(f"{what} {arguments} is not in the undo log")
         elif what == "break" and not entries[same[-1]].is_owed:
             self.wrong.append(f"{what} {arguments} is no longer owed")
-        elif what == "break" and self.log.path in self.machine.unsynced_by(self.machine.me()):
+        elif what == "break" and self.log.path in self.machine.me().unsynced:
             self.wrong.append(f"{what} {arguments} before its undo is on disk")
 
     def watch_undo(self, call: dict[str, Any], player: Process) -> None:
