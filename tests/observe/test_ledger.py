@@ -99,6 +99,12 @@ def test_of_a_store_that_hangs_a_few_writes_are_unknown_and_the_others_are_skipp
     assert (waited_s >= TURN_WITHIN_S).all() and np.median(waited_s) < 2 * TURN_WITHIN_S
 
 
+def test_a_write_that_gets_no_turn_is_known_to_be_skipped_before_the_next_is_due(tmp_path: Path) -> None:
+    play(Slow(takes_s=60, at_once=1), tmp_path, for_s=0.6, rate_per_s=2, timeout_ms=1600)
+    _, skipped = samples_in(tmp_path)
+    assert (skipped.done_ns - skipped.scheduled_ns < 0.8 * NS_PER_S).tolist() == [True]
+
+
 def test_a_skipped_write_is_no_write_and_takes_no_number(tmp_path: Path) -> None:
     play(Slow(takes_s=60), tmp_path, for_s=0.4)
     writes, (sent, _) = loss.read(tmp_path), samples_in(tmp_path)
@@ -129,7 +135,7 @@ def test_of_those_that_wait_the_newest_is_sent_first(tmp_path: Path) -> None:
     play(Slow(takes_s=0.05, at_once=1), tmp_path, for_s=0.8)
     sent, skipped = samples_in(tmp_path)
     in_time = sent.where(sent.scheduled_ns < sent.scheduled_ns[0] + 0.7 * NS_PER_S)
-    assert len(skipped) and np.median(in_time.sent_ns - in_time.scheduled_ns) < 0.03 * NS_PER_S
+    assert len(skipped) and np.median(in_time.sent_ns - in_time.scheduled_ns) < 0.08 * NS_PER_S
 
 
 def test_a_ledger_that_was_held_up_sends_late_and_skips_nothing(tmp_path: Path) -> None:
