@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 from unittest.mock import patch
 
 from greenlet import getcurrent, greenlet
@@ -34,7 +34,7 @@ FIRST_PID = 5_000_000  # above any pid of a real process
 
 
 class Killed(BaseException):
-    """This process has been killed; nothing of it runs any more."""
+    """Unwinds what is left of a dead process, once the machine is over."""
 
 
 class Stuck(AssertionError):
@@ -46,7 +46,7 @@ class Process:
     """A simulated process.
 
     pending: what is delivered when it runs next, as signals are. unsynced: the files that it has written to,
-    and not put on disk.
+    and not put on disk. writes: what it is about to write to a file, of which its death leaves any part.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Process:
     pending: list[Callable[[], None]] = field(default_factory=list)
     open_files: set[int] = field(default_factory=set)
     unsynced: set[Path] = field(default_factory=set)
+    writes: tuple[Path, bytes] | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -95,6 +96,7 @@ class Machine:
         self.when: list[tuple[str, Callable[[], None]]] = []
         self.trace: list[str] = []
         self.disk = Disk()
+        self.is_over = False
         self.failing_starts = 0
         self.paths: dict[int, Path] = {}
         self.unsynced: dict[Path, int] = {}
@@ -135,6 +137,10 @@ class Machine:
         """A process is no more; the kernel closes what it had open."""
         if process.is_alive:
             process.code = code
+            if process.writes is not None:
+                path, data = process.writes
+                with path.open("ab") as file:
+                    file.write(data[: self.random.randint(0, len(data))])
             for descriptor in list(process.open_files):
                 self.close(process, descriptor)
 
@@ -148,7 +154,13 @@ class Machine:
         """SIGKILL; whoever kills itself goes no further."""
         self.end(process, code)
         if process is self.current:
-            raise Killed
+            self.stop()
+
+    def stop(self) -> NoReturn:
+        """Nothing more of a dead process runs, not even what it would do at its end."""
+        if not self.is_over:
+            self.home.switch()
+        raise Killed
 
     def alive(self, *names: str) -> list[Process]:
         return [each for each in self.processes if each.is_alive and each.name in (names or (each.name,))]
@@ -187,7 +199,7 @@ class Machine:
         process = self.current
         assert process is not None, "only a process can do this"
         if not process.is_alive:
-            raise Killed
+            self.stop()
         return process
 
     def _deliver(self, process: Process) -> None:
@@ -243,6 +255,7 @@ class Machine:
         """Unwind what is left of every process; nothing of it acts any more."""
         for process in self.processes:
             self.end(process, -9)
+        self.is_over = True
         for process in self.processes:
             self.current = process
             with suppress(Killed):
@@ -358,14 +371,9 @@ class Kernel:
             return os.write(descriptor, data)
         machine.unsynced.setdefault(path, path.stat().st_size)
         machine.me().unsynced.add(path)
-        try:
-            machine.point(f"write {path.name}")
-        except Killed:
-            # a write that is cut off may have come to any part of it
-            if path.exists() and machine.unsynced.get(path) is not None:
-                with path.open("ab") as file:
-                    file.write(data[: machine.random.randint(0, len(data))])
-            raise
+        machine.me().writes = (path, data)
+        machine.point(f"write {path.name}")
+        machine.me().writes = None
         if self.is_full():
             part = machine.random.randint(1, len(data) - 1) if machine.disk.is_short else 0
             machine.disk.is_short = False

@@ -110,5 +110,5 @@ def do_nothing() -> None:
 
 
 def hang() -> None:
-    """An action that does not end."""
-    here.takes("hang", 100_000.0)
+    """An action that does not end for as long as anybody would wait."""
+    here.takes("hang", 3_000.0)

@@ -43,7 +43,15 @@ def test_a_run_cut_off_at_any_point_comes_to_a_good_end(what: str) -> None:
     all_end_well(chain(*(at_every_point(name, what, every=29, first=first) for first, name in begins)))
 
 
+@pytest.mark.parametrize("name", ["plain", "whole", "halting"])
+def test_a_second_signal_at_any_point_hands_over_to_a_guardian_that_makes_it_good(name: str) -> None:
+    firsts = range(40, points_of(name), 29)
+    signals = [((first, "SIGINT"), (first + later, "SIGTERM")) for first in firsts for later in (1, 4, 9)]
+    all_end_well(Fate(name, 0, pair) for pair in signals)
+
+
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("what", MISHAPS)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_mishap_at_every_point(name: str, what: str) -> None:
@@ -51,6 +59,7 @@ def test_every_mishap_at_every_point(name: str, what: str) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("what", OF_A_RECOVERY)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_recovery_cut_off_at_any_point_is_made_good_by_another(name: str, what: str) -> None:
@@ -60,6 +69,7 @@ def test_a_recovery_cut_off_at_any_point_is_made_good_by_another(name: str, what
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("share", range(20))
 def test_ten_thousand_runs_by_chance(share: int) -> None:
     first = SEED + 1_000_000 + share * 500

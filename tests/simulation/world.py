@@ -26,7 +26,7 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
 from gameday.run.launch import Launch
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
-from gameday.run.runner import Options, run
+from gameday.run.runner import EXIT_CODES, Options, run
 from gameday.run.view import Plain, View
 from tests.simulation.children import launch_on
 from tests.simulation.experiments import experiment
@@ -222,8 +222,8 @@ class World:
             self.wrong.append(
                 f"exit code {ended}: {record and record.verdict}, {self.log.owed()}, {here.broken}"
             )
-        if ended == 0 and (record is None or record.verdict != "passed"):
-            self.wrong.append("exit code 0 of what has not passed")
+        if record is not None and ended in (0, 1, 3, 4) and EXIT_CODES[record.verdict] != ended:
+            self.wrong.append(f"exit code {ended} of what is {record.verdict}")
         if record is not None and record.verdict == "passed" and (is_owed or here.broken):
             self.wrong.append("passed, and something is owed")
         if ended is not None and not self.befell("disk", "fsync", "fork") and self.owed() - self.stubborn:
@@ -260,6 +260,7 @@ class World:
             self.wrong.append("there is no record")
             return
         self.wrong += [f"verify: {finding}" for finding in verify(self.pack).findings]
+        self.wrong += [f"{phase} goes backwards" for phase in record.phases if phase.seconds < 0]
         if record.verdict == "passed" and self.may_not_pass():
             self.wrong.append("passed, in spite of it")
         if record.verdict != "aborted" and self.was_cut_off():
