@@ -16,6 +16,7 @@ import numpy as np
 from measuring import peak_bytes
 from table import Table
 
+from gameday.clock import Tie
 from gameday.evidence import assemble, keep, keys
 from gameday.evidence.pack import Pack, digest
 from gameday.evidence.report import page as report
@@ -63,8 +64,7 @@ def _write(pack: Pack, count: int) -> None:
     environment = {"gameday": "", "packages": {}}
     plan_json = {**plan.as_json(), "experiment": about, "environment": environment}
     pack.plan.write_text(json.dumps(plan_json))
-    timeline = Timeline(pack.timeline)
-    timeline.now_ns = lambda: start_ns
+    timeline = Timeline(pack.timeline, lambda: Tie(start_ns, start_ns))
     timeline.tie_clocks()
     timeline.add("run", run_id=pack.folder.name, title="large")
     spans = {
@@ -77,7 +77,7 @@ def _write(pack: Pack, count: int) -> None:
     }
     for name, share in spans.items():
         timeline.add("phase", t_ns=start_ns + round(share * length_ns), name=name)
-    timeline.now_ns = lambda: start_ns + length_ns
+    timeline.read_clocks = lambda: Tie(start_ns + length_ns, start_ns + length_ns)
     timeline.tie_clocks()
     _samples(pack.raw, count, start_ns)
 

@@ -17,7 +17,7 @@ import numpy as np
 from table import Table
 
 from gameday.evidence.columns import read_samples, write_samples
-from gameday.measure.outage import Rules, find_outages
+from gameday.measure.outage import Criteria, find_outages
 from gameday.measure.samples import ROW_TYPE, read_all
 from gameday.measure.sli import judge
 from gameday.samples import OK
@@ -26,7 +26,7 @@ S = 1_000_000_000
 COUNTS = (1_000_000, 10_000_000)
 RATE_PER_S = 5_000
 KINDS = ("total outage", "half of all fail", "flapping", "many outages")
-RULES = Rules(Fraction(999, 1000), 5 * S, 10 * S, 10_000_000)
+CRITERIA = Criteria(Fraction(999, 1000), 5 * S, 10 * S, 10_000_000)
 
 
 def measure() -> Table:
@@ -77,7 +77,7 @@ def _measure(folder: Path, source: str) -> dict[str, float]:
     is_raw = source == "raw"
     samples = read_all(folder, "load") if is_raw else read_samples(folder / "samples.parquet", "load")
     read_s = time.perf_counter() - begun_s
-    outages = find_outages(judge(samples), RULES)
+    outages = find_outages(judge(samples), CRITERIA)
     find_s = time.perf_counter() - begun_s - read_s
     return {"outages": len(outages), "read_s": read_s, "find_s": find_s, "peak_bytes": peak_bytes()}
 

@@ -1,3 +1,3 @@
 """gameday: break a system on purpose, fail it over, and prove RTO and RPO."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

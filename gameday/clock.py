@@ -17,31 +17,48 @@ def now_ns() -> int:
     return time.monotonic_ns()
 
 
+def utc_ns() -> int:
+    """What people read: nanoseconds since the Unix epoch."""
+    return time.time_ns()
+
+
+def pause(seconds: float) -> None:
+    """Let time pass."""
+    time.sleep(seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """One moment on both clocks: `monotonic_ns` on the run clock, `utc_ns` since the Unix epoch."""
+    """One moment on both clocks: `monotonic_ns` on the run clock, `utc_ns` since the Unix epoch.
+
+    boot: the boot of the host whose clock was read; None where nobody wrote it down.
+    """
 
     monotonic_ns: int
     utc_ns: int
+    boot: str | None = None
 
     @classmethod
     def take(cls) -> Tie:
         """Read both clocks; the tightest of five readings, so that a pause between the two does not count."""
         readings = []
         for _ in range(5):
-            before_ns = time.monotonic_ns()
-            utc_ns = time.time_ns()
-            after_ns = time.monotonic_ns()
-            readings.append((after_ns - before_ns, (before_ns + after_ns) // 2, utc_ns))
-        _, monotonic_ns, utc_ns = min(readings)
-        return cls(monotonic_ns, utc_ns)
+            before_ns, read_ns, after_ns = now_ns(), utc_ns(), now_ns()
+            readings.append((after_ns - before_ns, (before_ns + after_ns) // 2, read_ns))
+        _, at_ns, read_ns = min(readings)
+        return cls(at_ns, read_ns)
 
     def utc(self, at_ns: int) -> str:
         """RFC 3339 with microseconds, in UTC, of a moment on the run clock."""
         return rfc3339(self.utc_ns + at_ns - self.monotonic_ns)
 
-    def drift_ns(self, later: Tie) -> int:
-        """How far UTC moved against the run clock between two ties (NTP slew and steps)."""
+    def drift_ns(self, later: Tie) -> int | None:
+        """How far UTC moved against the run clock between two ties (NTP slew and steps).
+
+        None after a reboot: the run clock was told by UTC itself.
+        """
+        if self.boot != later.boot:
+            return None
         return (later.utc_ns - self.utc_ns) - (later.monotonic_ns - self.monotonic_ns)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -13,8 +15,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` with `content`: a reader sees the old file or the new one, never half of it."""
     data = content.encode() if isinstance(content, str) else content
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    put_in_place(draft, path)
+    try:
+        draft.write_bytes(data)
+        put_in_place(draft, path)
+    finally:  # half a draft on a full disk would keep its room and be sealed
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)  # noqa: PTH108 - one way to the disk, which tests stand in
 
 
 def put_in_place(draft: Path, path: Path) -> None:
@@ -44,23 +50,29 @@ def is_full(folder: Path) -> bool:
     return disk.f_blocks > 0 and free == 0
 
 
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it in one go, or raise OSError: what is written in part must not pass for written."""
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def append_line(path: Path, entry: dict[str, Any]) -> None:
     """Append one JSON line and wait until it is on disk. Safe from several processes: one write each.
 
-    A line that a crash left torn is closed first, so that it cannot swallow this one.
+    A line that a crash or a full disk left torn is closed first, so that it cannot swallow this one. Raises
+    OSError when the line is not on disk as a whole.
     """
-    is_new = not path.exists()
     line = json.dumps(entry, default=str).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(descriptor).st_size
+        if size == 0:  # before there is a line in it, so that no line is in a file that a power cut can lose
+            sync_folder(path.parent)
         is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, b"\n" + line if is_torn else line)
+        write_whole(descriptor, b"\n" + line if is_torn else line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if is_new:
-        sync_folder(path.parent)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,13 @@
 """Take secrets out of whatever is written down: known values in all their spellings, and what looks like one.
 
-Every process of a run learns the run's secrets at its start and cleans what it writes; what children print
-goes through this file as a filter: `python redact.py SECRETS LOG`, with the secrets as JSON on the descriptor
-SECRETS and the output on standard input. The standard library only: it starts in a hundredth of a second.
+A value is taken out of text. What holds the evidence together is no text and stays as it is, even where a
+secret has the same value: keys, the names that the experiment gives, the words of gameday and Chaos Toolkit.
+What looks like a secret is taken out of names too, wherever they stand, so that they still agree.
+
+Every process of a run learns its secrets and names at its start and cleans what it writes; what children
+print goes through this file as a filter: `python redact.py SECRETS LOG`, with `known` as JSON on the
+descriptor SECRETS and the output on standard input. The standard library only: it starts in a hundredth of a
+second.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -53,6 +59,13 @@ LOOKS = [
         rf"\1{REDACTED}",
     ),
 ]
+IDENTIFIER = re.compile(r"[\w.\-]+")
+# of an event: words and ids, and the names by which everything else is found
+OWN = frozenset("event at id run_id boot title name step fault runbook role kind part status why".split())
+# under these keys stands what an activity said: text through and through, whatever name it may equal
+SAID = frozenset("output exception proof error detail reason".split())
+# how Chaos Toolkit says where it finds a secret
+FOUND_IN = ("env", "vault", "file")
 # what a text must have for one of the looks to be worth trying
 PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}")
 HINT = re.compile(
@@ -60,10 +73,31 @@ HINT = re.compile(
 )
 
 
-class Redactor:
-    """Takes known secrets, and what looks like one, out of texts and data."""
+class Place(Enum):
+    """What stands in a part of some data: things with names, what an activity said, or secrets."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    PLAIN = "plain"
+    SAID = "said"
+    SECRET = "secret"  # noqa: S105 - no secret
+
+    def under(self, key: Any, *, is_mapping: bool = False, is_text: bool = True) -> Place:
+        """What stands under a key of such a part."""
+        if key == "secrets" and is_mapping:
+            return Place.SECRET
+        if is_text and isinstance(key, str) and names_a_secret(key):
+            return Place.SECRET
+        return Place.SAID if key in SAID and self is Place.PLAIN else self
+
+    def inside(self, kind: Any) -> Place:
+        """What stands in a mapping of this `type`: where a secret is found is no secret."""
+        return Place.PLAIN if self is Place.SECRET and kind in FOUND_IN else self
+
+
+class Redactor:
+    """Takes known secrets, and what looks like one, out of texts and data, but no name out of its place."""
+
+    def __init__(self, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        self.names = frozenset(names)
         self.secrets = {part for secret in secrets for part in parts_of(secret) if is_telling(part)}
         spellings = {spelling for secret in self.secrets for spelling in spellings_of(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)
@@ -76,34 +110,58 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
-        if HINT.search(text):
-            for pattern, instead in LOOKS:
-                text = pattern.sub(instead, text)
-        return text
+        return looks_taken_out(text if self._known is None else self._known.sub(REDACTED, text))
 
-    def data(self, value: Any) -> Any:
-        """Data without secrets: texts anywhere in it, and whatever stands under a name such as `password`."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self._name(key): self._under(key, item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            flags = [False, *map(is_a_flag, value)]
-            return [REDACTED if flag else self.data(item) for flag, item in zip(flags, value, strict=False)]
+    def name(self, text: str) -> str:
+        """What may be a name: as it is where the experiment or gameday gives it, else as any text."""
+        return looks_taken_out(text) if text in self.names else self.text(text)
+
+    def key(self, key: Any, place: Place = Place.PLAIN) -> Any:
+        """A key as it is, unless it is no plain identifier, or a secret that an activity uses as a key."""
+        if not isinstance(key, str):
+            return key
+        is_plain = IDENTIFIER.fullmatch(key) and not (place is Place.SAID and self.holds_known(key))
+        return looks_taken_out(key) if is_plain else self.text(key)
+
+    def leaf(self, value: Any, place: Place = Place.PLAIN, before: Any = None) -> Any:
+        """A value that holds no others, by where it stands; `before`: what stands before it in its list."""
+        is_secret = place is Place.SECRET or is_a_flag(before)
+        if is_secret and value not in (None, "") and not str(value).startswith("${"):
+            return REDACTED
         if isinstance(value, bytes):
-            return self.text(value.decode(errors="replace"))
+            value = value.decode(errors="replace")
+        if isinstance(value, str):
+            return self.text(value) if place is Place.SAID else self.name(value)
         return value
 
-    def _name(self, key: Any) -> Any:
-        return self.text(key) if isinstance(key, str) else key
+    def data(self, value: Any, place: Place = Place.PLAIN, before: Any = None) -> Any:
+        """Data without secrets: in texts anywhere, under names such as `password`, and under `secrets`."""
+        if isinstance(value, dict):
+            inside = place.inside(value.get("type"))
+            return {self.key(key, inside): self._under(key, item, inside) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            pairs = zip([None, *value], value, strict=False)
+            return [self.data(item, place, before) for before, item in pairs]
+        return self.leaf(value, place, before)
 
-    def _under(self, key: Any, item: Any) -> Any:
-        is_plain = isinstance(item, str) and item and not item.startswith("${")
-        if isinstance(key, str) and is_plain and names_a_secret(key):
-            return REDACTED
-        return self.data(item)
+    def event(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """An event of gameday's own files: its keys, words, ids and names as they are, the rest as data."""
+        return {
+            key: looks_taken_out(item) if key in OWN and isinstance(item, str) else self._under(key, item)
+            for key, item in entry.items()
+        }
+
+    def _under(self, key: Any, item: Any, place: Place = Place.PLAIN) -> Any:
+        is_mapping, is_text = isinstance(item, dict), isinstance(item, str)
+        return self.data(item, place.under(key, is_mapping=is_mapping, is_text=is_text))
+
+
+def looks_taken_out(text: str) -> str:
+    """The text without what looks like a secret."""
+    if HINT.search(text):
+        for pattern, instead in LOOKS:
+            text = pattern.sub(instead, text)
+    return text
 
 
 def names_a_secret(name: str) -> bool:
@@ -118,7 +176,7 @@ def is_a_flag(word: Any) -> bool:
 
 def is_telling(secret: str) -> bool:
     """Whether a value can be looked for: long enough, and no everyday word."""
-    return len(secret) >= SHORTEST and ORDINARY.fullmatch(secret) is None
+    return len(secret.strip()) >= SHORTEST and ORDINARY.fullmatch(secret) is None
 
 
 def parts_of(secret: str) -> Iterator[str]:
@@ -155,15 +213,20 @@ def of_environment(environment: Iterable[tuple[str, str]]) -> list[str]:
 _here = Redactor()
 
 
-def learn(secrets: Iterable[str]) -> None:
-    """Make this process know more secrets."""
+def here() -> Redactor:
+    """What this process knows."""
+    return _here
+
+
+def learn(secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+    """Make this process know more secrets and names."""
     global _here  # noqa: PLW0603 - what a process knows, it knows everywhere
-    _here = Redactor({*_here.secrets, *secrets})
+    _here = Redactor({*_here.secrets, *secrets}, {*_here.names, *names})
 
 
-def known() -> list[str]:
-    """The secrets that this process knows, for its children."""
-    return sorted(_here.secrets)
+def known() -> dict[str, list[str]]:
+    """What this process knows, for its children: `learn(**known)`."""
+    return {"secrets": sorted(_here.secrets), "names": sorted(_here.names)}
 
 
 def text(value: str) -> str:
@@ -171,9 +234,19 @@ def text(value: str) -> str:
     return _here.text(value)
 
 
+def name(value: str) -> str:
+    """A name as it is, any other text without the secrets that this process knows."""
+    return _here.name(value)
+
+
 def data(value: Any) -> Any:
     """Data without the secrets that this process knows."""
     return _here.data(value)
+
+
+def event(entry: dict[str, Any]) -> dict[str, Any]:
+    """An event without the secrets that this process knows."""
+    return _here.event(entry)
 
 
 def holds_known(value: str) -> bool:
@@ -186,7 +259,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with os.fdopen(int(sys.argv[1])) as secrets:
-        redactor = Redactor(json.load(secrets))
+        redactor = Redactor(**json.load(secrets))
     log = _opened(sys.argv[2])
     left, hides = b"", False
     while piece := os.read(0, 65_536):

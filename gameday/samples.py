@@ -15,12 +15,13 @@ Row (little-endian, 40 bytes):
 | series       | u16  | name number of what was asked, e.g. `POST /orders`                 |
 | error        | u16  | name number of the error, 0 for none                               |
 | status       | u16  | protocol status such as 200, 0 for none                            |
-| flags        | u16  | OK, TIMED_OUT                                                      |
+| flags        | u16  | OK, TIMED_OUT, SKIPPED                                             |
+
+A sample that is SKIPPED was due, but the recorder itself did not send it: it says nothing of the service.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -28,18 +29,13 @@ import struct
 from pathlib import Path
 
 from gameday import redact
+from gameday.files import write_whole
 
 ROW = struct.Struct("<qqqdHHHH")
 FIELDS = ("scheduled_ns", "sent_ns", "done_ns", "value", "series", "error", "status", "flags")
 OK, TIMED_OUT, SKIPPED = 1, 2, 4
 MAX_NAMES = 65_535
 OTHER = "(other)"
-
-
-def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of it, or raise OSError: after half a row, every later one would be misread."""
-    if os.write(descriptor, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class SampleWriter:
@@ -62,12 +58,13 @@ class SampleWriter:
         series: str,
         ok: bool,
         timed_out: bool = False,
+        skipped: bool = False,
         status: int = 0,
         error: str = "",
         value: float = math.nan,
     ) -> None:
         """Append one sample; times are nanoseconds on this process's CLOCK_MONOTONIC."""
-        flags = (OK if ok else 0) | (TIMED_OUT if timed_out else 0)
+        flags = ok * OK | timed_out * TIMED_OUT | skipped * SKIPPED
         row = ROW.pack(
             scheduled_ns,
             sent_ns,
@@ -78,7 +75,7 @@ class SampleWriter:
             status if 0 <= status <= 0xFFFF else 0,
             flags,
         )
-        write_whole(self._rows, row)
+        write_whole(self._rows, row)  # after half a row, every later one would be misread
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
@@ -90,7 +87,7 @@ class SampleWriter:
         return number
 
     def _note(self, number: int, name: str) -> None:
-        line = {"number": number, "name": redact.text(name)}
+        line = {"number": number, "name": redact.name(name)}
         write_whole(self._names, json.dumps(line).encode() + b"\n")
 
     def _number_of_other(self) -> int:

@@ -24,7 +24,7 @@ def duration_s(text: object) -> float:
     if not isinstance(text, str) or not DURATION.fullmatch(text.strip()):
         raise ValueError(f"{shown(text)} is not a duration; write for example 250ms, 30s, 5m or 1h30m")
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    return float(sum((Decimal(number) * SECONDS[unit] for number, unit in parts), Decimal(0)))
+    return float(sum(Decimal(number) * SECONDS[unit] for number, unit in parts))
 
 
 def rate_per_s(text: object) -> float:

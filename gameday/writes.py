@@ -18,7 +18,7 @@ import os
 import struct
 from pathlib import Path
 
-from gameday.samples import write_whole
+from gameday.files import write_whole
 
 WRITE_ROW = struct.Struct("<qqQ")
 FOUND_ROW = struct.Struct("<qII")

@@ -14,6 +14,7 @@ from gameday.faults.postgresql import connected
 from gameday.faults.undolog import LOG_VARIABLE, UndoLog
 from gameday.lab.postgresql import Node, binaries, free_ports
 from tests.aws import serving
+from tests.disk import Disk
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +82,12 @@ def undo_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UndoLog:
     path = tmp_path / "undo.jsonl"
     monkeypatch.setenv(LOG_VARIABLE, str(path))
     return UndoLog(path)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk under `tmp_path`, and what a power cut would leave of it."""
+    return Disk(tmp_path, monkeypatch)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

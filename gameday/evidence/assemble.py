@@ -72,7 +72,7 @@ def assemble(pack: Pack) -> record.Record:
             for u in undos
         ],
         deviations=list(history.deviations),
-        load=_load(plan, history, samples),
+        load=_load(plan, samples),
         recorders=[
             record.RecorderPart(
                 name=recorder.name,
@@ -107,12 +107,12 @@ def undo_states(log: UndoLog) -> list[UndoState]:
 
 def recorded(pack: Pack, plan: Plan) -> dict[str, Samples]:
     """The samples of every recorder that the plan asks for, by name."""
-    names = list(dict.fromkeys(sli.recorder for sli in plan.slis))
-    names += ["load"] if plan.users and "load" not in names else []
-    names += ["ledger"] if plan.write_period is not None and "ledger" not in names else []
+    names = [sli.recorder for sli in plan.slis]
+    names += ["load"] if plan.users else []
+    names += ["ledger"] if plan.write_period is not None else []
     if pack.samples.exists():
-        return {name: columns.read_samples(pack.samples, name) for name in names}
-    return {name: read_all(pack.raw, name) for name in names}
+        return {name: columns.read_samples(pack.samples, name) for name in dict.fromkeys(names)}
+    return {name: read_all(pack.raw, name) for name in dict.fromkeys(names)}
 
 
 def recorded_ledger(pack: Pack) -> Ledger:
@@ -263,7 +263,7 @@ def _step(at: _Moments, step: histories.Step) -> record.StepPart:
     )
 
 
-def _load(plan: Plan, history: History, samples: dict[str, Samples]) -> record.LoadPart | None:
+def _load(plan: Plan, samples: dict[str, Samples]) -> record.LoadPart | None:
     load = samples.get("load")
     if load is None or not plan.users:
         return None
@@ -281,10 +281,11 @@ def _load(plan: Plan, history: History, samples: dict[str, Samples]) -> record.L
 
 
 def _clock(history: History) -> dict[str, Any]:
+    drift_ns = history.started.drift_ns(history.ended)
     return {
         "started_monotonic_ns": history.started.monotonic_ns,
         "started_utc_ns": history.started.utc_ns,
-        "utc_drift_seconds": history.started.drift_ns(history.ended) / NS_PER_S,
+        "utc_drift_seconds": None if drift_ns is None else drift_ns / NS_PER_S,
     }
 
 

@@ -7,16 +7,20 @@ import json
 import platform
 import shutil
 import socket
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import gameday
 from gameday import redact
+from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
+from gameday.evidence.seal import NOT_SEALED
 from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
+from gameday.experiment.kept import without_secrets
 from gameday.files import write_atomically
 from gameday.git import git
 from gameday.measure.loss import read
@@ -34,22 +38,47 @@ NAMED_PACKAGES = (
 
 
 def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
-    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against."""
-    kept = redact.text(experiment.text)
-    (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
+    """Put the file that is run into the pack, as it is but for secrets, and what it is measured against.
+
+    Raises GamedayError when the pack cannot be written.
+    """
+    kept = without_secrets(experiment.text, experiment.path.suffix, redact.here())
     about = {
-        "title": experiment.title,
+        "title": redact.name(experiment.title),
         "redacted": kept != experiment.text,
         "path": _shown(experiment.path),
         "sha256": experiment.sha256,
-        "version": experiment.document.get("version"),
+        "version": redact.data(experiment.document.get("version")),
         **commit(experiment.path),
     }
     blocks = experiment.blocks
     test = (blocks.dr_test or DrTest()).model_dump(mode="json", by_alias=False)
     about_test = {**test, "environment": blocks.environment, "authors": blocks.author}
-    plan_json = {**plan.as_json(), "experiment": about, "environment": environment(), "test": about_test}
-    write_atomically(pack.plan, json.dumps(redact.data(plan_json), indent=2) + "\n")
+    plan_json = {
+        **_without_secrets(as_recorded(plan)).as_json(),
+        "experiment": about,
+        "environment": redact.data(environment()),
+        "test": redact.data(about_test),
+    }
+    try:
+        (pack.folder / f"experiment{experiment.path.suffix}").write_text(kept, encoding="utf-8")
+        write_atomically(pack.plan, json.dumps(plan_json, indent=2) + "\n")
+    except OSError as error:
+        raise GamedayError(f"cannot write {pack.folder}: {error.strerror}") from None
+
+
+def as_recorded(plan: Plan) -> Plan:
+    """The plan with what it matches as the recorders write it down."""
+    slis = tuple(
+        sli if sli.match is None else replace(sli, match=redact.name(sli.match)) for sli in plan.slis
+    )
+    return replace(plan, slis=slis)
+
+
+def _without_secrets(plan: Plan) -> Plan:
+    """The plan as it may be written down; all but its names are gameday's own words."""
+    slis = tuple(replace(sli, name=redact.name(sli.name)) for sli in plan.slis)
+    return replace(plan, slis=slis, service=redact.data(plan.service))
 
 
 def _shown(path: Path) -> str:
@@ -80,6 +109,13 @@ def environment() -> dict[str, Any]:
         "host": socket.gethostname(),
         "packages": packages,
     }
+
+
+def sweep(pack: Pack) -> None:
+    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
+    for path in pack.folder.glob(".*"):
+        if path.is_file() and path.name not in NOT_SEALED:
+            path.unlink()
 
 
 def samples(pack: Pack) -> None:

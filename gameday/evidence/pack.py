@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from gameday.files import read_lines
 # what is written with the seal or after it, and so is no part of what is sealed
 MANIFEST, SEAL, STAMP, AFTERWARDS = "manifest.json", "seal.json", "seal.tsr", "afterwards.jsonl"
 WITH_THE_SEAL = (MANIFEST, SEAL, STAMP, AFTERWARDS)
+# of a run's id: characters of its title, and random bytes at its end
+WORDS, RANDOM_BYTES = 40, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +150,21 @@ def digest(path: Path) -> str:
 
 
 def create(results: Path, title: str) -> Pack:
-    """A new run's folder, named by time and title. Raises GamedayError when it cannot be written."""
+    """A new run's folder. Raises GamedayError when it cannot be written.
+
+    Its name sorts by time, says what is tested, and ends at random: every key of the ledger holds it, and a
+    run in another folder or on another host may write to the same store.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:48].strip("-") or "run"
-    for attempt in range(1, 100):
-        pack = Pack(results / (f"{stamp}-{words}" if attempt == 1 else f"{stamp}-{words}-{attempt}"))
-        try:
-            pack.folder.mkdir(parents=True)
-            pack.raw.mkdir()
-            pack.logs.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise GamedayError(f"cannot write under {results}: {error.strerror}") from None
-        return pack
-    raise GamedayError(f"cannot find a free name for the run under {results}")
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:WORDS].strip("-") or "run"
+    pack = Pack(results / f"{stamp}-{words}-{secrets.token_hex(RANDOM_BYTES)}")
+    try:
+        pack.folder.mkdir(parents=True)
+        pack.raw.mkdir()
+        pack.logs.mkdir()
+    except OSError as error:
+        raise GamedayError(f"cannot write under {results}: {error.strerror}") from None
+    return pack
 
 
 def packs(results: Path) -> list[Pack]:

@@ -22,6 +22,7 @@ from gameday import environment
 from gameday.errors import GamedayError
 from gameday.evidence.pack import MANIFEST, SEAL, STAMP, WITH_THE_SEAL, Pack, digest
 from gameday.evidence.record import Record
+from gameday.evidence.report.cases import cases
 from gameday.files import write_atomically
 
 # a lock and a kill switch are no evidence
@@ -30,7 +31,6 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 SHOWN_OF_A_KEY = 16
-RESULTS = {"passed": "PASSED", "inconclusive": "WARNED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +142,29 @@ def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def statement(manifest: bytes, record: Record) -> dict[str, Any]:
-    """The in-toto statement about a manifest."""
+    """The in-toto statement about a manifest, and what the run has shown.
+
+    Its tests are the cases of the JUnit report. Policies accept `WARNED` as a test that passed, so only a run
+    that passed has cases of which it can say no more than that: whatever else is not known has failed.
+    """
+    is_passed = record.verdict == "passed"
+    open_ones = dict.fromkeys(case.name for case in cases(record) if case.answer == "skipped")
+    missed = dict.fromkeys(case.name for case in cases(record) if case.answer in ("failure", "error"))
+    failed = missed if is_passed else {**missed, **open_ones}
+    warned = [name for name in open_ones if name not in failed]
+    passed = dict.fromkeys(case.name for case in cases(record) if case.name not in (*failed, *warned))
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": MANIFEST, "digest": {"sha256": hashlib.sha256(manifest).hexdigest()}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
-            "result": RESULTS.get(record.verdict, "FAILED"),
+            "result": "PASSED" if is_passed else "FAILED",
             "configuration": [
                 {"name": record.experiment.path, "digest": {"sha256": record.experiment.sha256}}
             ],
+            "passedTests": list(passed),
+            "warnedTests": warned,
+            "failedTests": list(failed),
         },
     }
 

@@ -17,6 +17,7 @@ from gameday.errors import InvalidInput, Problem
 from gameday.experiment import activities, positions
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import Blocks, Objectives, Sli
+from gameday.experiment.names import names_of
 from gameday.experiment.positions import Positions
 from gameday.experiment.secrets import secrets_of
 from gameday.experiment.spelling import did_you_mean, nearest
@@ -58,6 +59,11 @@ class Experiment:
     def title(self) -> str:
         """The experiment's title."""
         return str(self.document.get("title", ""))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is written down even where a secret has the same value."""
+        return names_of(self.document, self.variables)
 
     @property
     def is_plain(self) -> bool:

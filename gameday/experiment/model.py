@@ -29,6 +29,11 @@ from gameday.units import Share, duration_s, shown
 
 FAULT, FAILOVER, FAILBACK = "fault", "failover", "failback"
 ROLES = (FAULT, FAILOVER, FAILBACK)
+EXPECT_INSTEAD = {
+    "http": "write a status such as expect: 200, or expect: any",
+    "tcp": "write expect: banner, or leave it out",
+    "sql": "leave it out: the query must succeed",
+}
 LONGEST_SLUG = 60
 GOOD_LATENCY = re.compile(r"latency\s*(<=|<)\s*(\S+)")
 
@@ -129,16 +134,32 @@ class Probe(Block):
     every: Duration = Field(0.02, ge=0.001, description="The period; each probe is sent on schedule.")
     timeout: Duration = Field(1.0, gt=0, description="When a probe without an answer has failed.")
     connections: Literal["fresh", "reuse"] = Field(
-        "fresh", description="A new connection a probe, or kept ones; a kept dead one can hide a recovery."
+        "fresh",
+        description="A new connection a probe, or kept ones but for one probe in ten; "
+        "a kept dead one can hide a recovery.",
     )
-    expect: Annotated[int, Field(ge=100, le=599)] | Literal["any"] | None = Field(
-        None, description="The only good status, or `any` below 500. Default: any below 400."
+    expect: Annotated[int, Field(ge=100, le=599)] | Literal["any", "banner"] | None = Field(
+        None,
+        description="For `http` the only good status, or `any` below 500; below 400 by default. "
+        "For `tcp` a `banner`: the server must say something first.",
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Headers of an `http` probe.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Probe:
         _exactly_one(self, "http", "tcp", "sql")
+        return self
+
+    @model_validator(mode="after")
+    def _expects_what_it_can_see(self) -> Probe:
+        kind = next(kind for kind in EXPECT_INSTEAD if getattr(self, kind) is not None)
+        fits = {
+            "http": self.expect != "banner",
+            "tcp": self.expect in (None, "banner"),
+            "sql": self.expect is None,
+        }
+        if not fits[kind]:
+            raise ValueError(f"expect: {self.expect} does not go with {kind}; {EXPECT_INSTEAD[kind]}")
         return self
 
 
@@ -179,7 +200,7 @@ class Sli(Block):
         if self.probe is None:
             return self.tolerated_s
         limit_s = self.probe.timeout if self.good is None else min(self.good.seconds, self.probe.timeout)
-        return limit_s + self.probe.every + self.tolerated_s
+        return round(limit_s + self.probe.every + self.tolerated_s, 9)  # nanoseconds: no float's last digit
 
 
 def recorders(slis: Sequence[Sli]) -> list[str]:

@@ -66,7 +66,7 @@ def _inside(value: Any) -> Iterator[str]:
 
 def _leaves(value: Any) -> Iterator[str]:
     """Every text that stands for a secret itself, not for where it is found."""
-    if isinstance(value, dict) and value.get("type") in ("env", "vault", "file"):
+    if isinstance(value, dict) and value.get("type") in redact.FOUND_IN:
         return
     yield from _texts(value)
 

@@ -4,6 +4,9 @@ One JSON line per event, on disk before the fault acts. The state of an undo is 
 prefix of the file, torn anywhere, says what is still owed.
 
     owed → landed → undoing → undone | undo-failed → verified
+
+An undo may put back what its fault found, and so may that of a fault which came before it and was undone
+while this one failed. Once this one works, that one is owed again.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,8 @@ class Entry:
     """One undo and where it stands.
 
     `call` is data, never code: `{"module", "func", "arguments", "verify"}` for a fault of gameday, or
-    `{"activity"}` for an undo that the experiment declares.
+    `{"activity"}` for an undo that the experiment declares. owed_line, undone_line: where the log says so,
+    the latter None until it does. is_overtaken: undone, but before a later one that had failed was.
     """
 
     id: str
@@ -37,16 +41,27 @@ class Entry:
     events: tuple[str, ...] = ("owed",)
     detail: str = ""
     at_ns: dict[str, int] = field(default_factory=dict)
+    owed_line: int = 0
+    undone_line: int | None = None
+    is_overtaken: bool = False
 
     @property
     def is_owed(self) -> bool:
         """Whether the undo has still to be played, or played again."""
-        return not {"undone", "verified"} & set(self.events)
+        return self.undone_line is None or self.is_overtaken
 
     @property
     def is_verified(self) -> bool:
-        """Whether the state was read back and is as it was."""
-        return "verified" in self.events
+        """Whether the state was read back, the last time that it was undone, and is as it was."""
+        newest_first = self.events[::-1]
+        since = newest_first.index("undone") if "undone" in newest_first else len(newest_first)
+        return not self.is_owed and "verified" in newest_first[:since]
+
+    def was_undone_before(self, later: Entry) -> bool:
+        """Whether it was undone while a later one was owed, and that one only then."""
+        if self.undone_line is None or later.undone_line is None:
+            return False
+        return later.owed_line < self.undone_line < later.undone_line
 
 
 class UndoLog:
@@ -74,33 +89,39 @@ class UndoLog:
     def entries(self) -> list[Entry]:
         """Every undo with its events so far, oldest first."""
         found: dict[str, Entry] = {}
-        for line in read_lines(self.path):
+        for number, line in enumerate(read_lines(self.path)):
             identity, event = str(line.get("id")), str(line.get("event"))
             at = {event: int(line.get("t_ns", 0))}
             if event == "owed":
-                found[identity] = Entry(identity, line["step"], line["fault"], line["call"], at_ns=at)
+                call = line["call"]
+                found[identity] = Entry(
+                    identity, line["step"], line["fault"], call, at_ns=at, owed_line=number
+                )
             elif identity in found:
                 old = found[identity]
-                found[identity] = Entry(
-                    identity,
-                    old.step,
-                    old.fault,
-                    old.call,
-                    (*old.events, event),
-                    str(line.get("detail", "")) or old.detail,
-                    {**old.at_ns, **at},
+                found[identity] = replace(
+                    old,
+                    events=(*old.events, event),
+                    detail=str(line.get("detail", "")) or old.detail,
+                    at_ns={**old.at_ns, **at},
+                    undone_line=number if event == "undone" else old.undone_line,
                 )
-        return list(found.values())
+        every = list(found.values())
+        return [
+            replace(entry, is_overtaken=any(map(entry.was_undone_before, every[number + 1 :])))
+            for number, entry in enumerate(every)
+        ]
 
     def owed(self) -> list[Entry]:
         """The undos still owed in the order to play them: last in, first out."""
         return [entry for entry in reversed(self.entries()) if entry.is_owed]
 
     def _append(self, identity: str, event: str, **more: Any) -> None:
-        entry = {"id": identity, "event": event, "t_ns": clock.now_ns(), **more}
-        if "call" in more and redact.holds_known(json.dumps(more["call"], default=str)):
+        call = {"call": more.pop("call")} if "call" in more else {}
+        if redact.holds_known(json.dumps(call, default=str)):
             raise FaultError(
                 "the undo of this action would put a secret on disk, so it is not played: "
                 "hand the secret over by the environment or a file"
             )
-        append_line(self.path, entry if "call" in more else redact.data(entry))
+        entry = redact.event({"id": identity, "event": event, "t_ns": clock.now_ns(), **more})
+        append_line(self.path, {**entry, **call})

@@ -63,20 +63,26 @@ class Account:
         """Run a command to its end. Raises GamedayError with what it said when it fails."""
         argv = [*self.prefix, *map(str, command)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        # servers that the command leaves behind must not hold its pipes open: they write to their own log
-        done = subprocess.run(
-            argv,
-            check=False,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=COMMAND_TIMEOUT_S,
-            env={**environment, "LC_ALL": "C"},
-            cwd="/",
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else [],
-        )
+        try:
+            # servers that the command leaves behind must not hold its pipes open: they write to their own log
+            done = subprocess.run(
+                argv,
+                check=False,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=COMMAND_TIMEOUT_S,
+                env={**environment, "LC_ALL": "C"},
+                cwd="/",
+                user=self.uid,
+                group=self.gid,
+                extra_groups=None if self.uid is None else [],
+            )
+        except PermissionError as error:
+            raise GamedayError(
+                f"the account that PostgreSQL runs as may not reach {error.filename}: a home folder is often "
+                "closed to others, so set up gameday in another one"
+            ) from error
         if check and done.returncode != 0:
             raise GamedayError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()}")
         return done

@@ -42,6 +42,7 @@ class Step:
     proof: str | None = None
     error: str | None = None
     exit_code: int | None = None
+    id: str | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -112,7 +113,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         last_ns = max(last_ns, int(event["t_ns"]))
         match event["event"]:
             case "clock":
-                ties.append(Tie(event["monotonic_ns"], event["utc_ns"]))
+                ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
             case "phase":
                 marks.append((event["name"], event["t_ns"]))
             case "step-started":
@@ -133,7 +134,8 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
             unplanned.append(UNPLANNED[event["event"]].format(**event))
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
-    phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=True)}
+    # a run that came to no phase has an end all the same
+    phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=False)}
     return History(
         ties[0],
         ended,
@@ -167,13 +169,18 @@ def started(event: dict[str, Any]) -> Step:
         started_ns=event["t_ns"],
         role=event.get("role"),
         runbook=event.get("runbook"),
+        id=event.get("id"),
     )
 
 
 def _finish(steps: list[Step], event: dict[str, Any]) -> None:
-    """Close the newest unfinished step of this name: background steps may overlap."""
+    """Close the step that this event is of, by its id: background steps of one name may overlap.
+
+    A timeline without ids is read as it always was: the newest unfinished step of this name.
+    """
+    key = "name" if event.get("id") is None else "id"
     for index in range(len(steps) - 1, -1, -1):
-        if steps[index].name == event["name"] and steps[index].ended_ns is None:
+        if getattr(steps[index], key) == event[key] and steps[index].ended_ns is None:
             steps[index] = replace(
                 steps[index],
                 ended_ns=event["t_ns"],

@@ -135,15 +135,20 @@ def read(folder: Path) -> Ledger:
         found=np.full(count, Found.NOT_READ, dtype=np.uint8),
         copies=np.zeros(count, dtype=np.uint16),
     )
-    answered = rows[rows["event"] != SENT]
+    answered = _of_known_writes(rows[rows["event"] != SENT], sequence)
     place = np.searchsorted(sequence, answered["sequence"])
     ledger.outcome[place] = answered["event"]
     ledger.done_ns[place] = answered["at_ns"]
-    found = _rows(folder / "ledger.found", FOUND_TYPE)
+    found = _of_known_writes(_rows(folder / "ledger.found", FOUND_TYPE), sequence)
     place = np.searchsorted(sequence, found["sequence"])
     ledger.found[place] = found["found"]
     ledger.copies[place] = np.minimum(found["copies"], 0xFFFF)
     return ledger
+
+
+def _of_known_writes(rows: npt.NDArray[np.void], sequence: Times) -> npt.NDArray[np.void]:
+    """A power cut may take the newest writes and leave what was found of them."""
+    return rows[np.isin(rows["sequence"], sequence)]
 
 
 def _rows(path: Path, row_type: np.dtype[np.void]) -> npt.NDArray[np.void]:

@@ -29,6 +29,9 @@ ROW_TYPE = np.dtype(
 )
 
 
+LOST = "(lost)"  # a name that is no longer on disk
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """Columns of samples of one source, ordered by `scheduled_ns`. All arrays have one length, `len(self)`.
@@ -105,7 +108,11 @@ def read(stem: Path) -> Samples:
     data = stem.with_name(stem.name + ".samples").read_bytes()
     rows = np.frombuffer(data, dtype=ROW_TYPE, count=len(data) // ROW.size)
     clock = read_clock(stem)
-    samples = from_rows(rows, read_names(stem), int(clock.get("offset_ns", 0)))
+    names = read_names(stem)
+    # a power cut may keep rows and take the names that were written before them
+    most = max((int(rows[column].max()) for column in ("series", "error") if len(rows)), default=0)
+    names += (LOST,) * (most + 1 - len(names))
+    samples = from_rows(rows, names, int(clock.get("offset_ns", 0)))
     return replace(samples, uncertainty_ns=int(clock.get("uncertainty_ns", 0)))
 
 

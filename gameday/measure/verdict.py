@@ -112,9 +112,9 @@ def _chaos_toolkit_says(history: History) -> Iterator[str]:
         yield "the steady state deviated: Chaos Toolkit's hypothesis did not hold after the method"
     elif history.is_cut_short:
         return  # what Chaos Toolkit says of a run that was stopped says nothing of the system
-    elif history.status in ("failed", "aborted", "interrupted") or (
-        history.status and METHOD not in history.phases
-    ):
+    elif history.status in ("aborted", "interrupted") and METHOD in history.phases:
+        yield f"the method was not played to its end (Chaos Toolkit status '{history.status}')"
+    elif history.status == "failed" or (history.status and METHOD not in history.phases):
         yield f"the steady state was not met before the method (Chaos Toolkit status '{history.status}')"
 
 

@@ -11,9 +11,12 @@ import json
 import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from gameday import redact
+
+T = TypeVar("T")
 
 
 def read_orders() -> dict[str, Any]:
@@ -22,7 +25,7 @@ def read_orders() -> dict[str, Any]:
     while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
         line += byte
     orders = dict(json.loads(line))
-    redact.learn(orders.pop("secrets", []))
+    redact.learn(**orders.pop("secrets", {}))
     return orders
 
 
@@ -46,6 +49,18 @@ async def next_order() -> str:
         return await told
     finally:
         loop.remove_reader(descriptor)
+
+
+async def unless_told(work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of some work; None when standard input ends first, or any other order comes."""
+    task, told = asyncio.create_task(work), asyncio.create_task(next_order())
+    await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+        return None
+    return await task
 
 
 def say(**event: Any) -> None:

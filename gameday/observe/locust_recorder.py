@@ -54,7 +54,7 @@ if FOLDER:  # at once, so that a Locust that cannot record does not start
     from gameday.samples import OK, ROW, TIMED_OUT, SampleWriter
 
     if SECRETS:
-        redact.learn(json.loads(os.pread(int(SECRETS), 10_000_000, 0) or b"[]"))
+        redact.learn(**json.loads(os.pread(int(SECRETS), 10_000_000, 0) or b"{}"))
 
     class RowWriter(SampleWriter):
         """Appends many rows with one call to the kernel."""

@@ -8,16 +8,22 @@ counts from the scheduled send. `python -m gameday.observe.prober` takes its ord
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from gameday import clock
 from gameday.experiment.model import Probe
+from gameday.observe import limits
 from gameday.observe.child import next_order, read_orders, say
 from gameday.observe.schedule import InFlight, ticks
 from gameday.samples import SampleWriter
+
+# of kept connections this many probes are asked for one on a new one, which shows what connecting takes
+FRESH_EVERY = 10
+FINISH_WITHIN_S = 1.0
+FULL = "not sent: the prober is full"
+EXHAUSTED = "not sent: no file, port or memory left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +35,30 @@ class Answer:
     error: str = ""
 
 
-Ask = Callable[[], Awaitable[Answer]]
-RESOLVER_THREADS = 32
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """How to make one probe, which may raise what went wrong; and how to close what is kept for it."""
+
+    ask: Callable[[], Awaitable[Answer]]
+    close: Callable[[], Awaitable[None]]
 
 
-def http_asker(probe: Probe) -> tuple[Ask, Callable[[], Awaitable[None]]]:
-    """A function that makes one HTTP request, and one that closes what it keeps."""
+def http_asker(probe: Probe, is_kept: bool) -> Asker:
+    """HTTP requests, each on a new connection or on kept ones."""
     import aiohttp
 
-    is_fresh = probe.connections == "fresh"
-    connector = aiohttp.TCPConnector(force_close=is_fresh, limit=0, use_dns_cache=False)
+    connector = aiohttp.TCPConnector(force_close=not is_kept, limit=0, use_dns_cache=False)
     session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
     url, headers = str(probe.http), probe.headers
 
     async def ask() -> Answer:
-        try:
-            async with session.get(url, headers=headers) as response:
-                await response.read()
-                is_ok = is_expected(response.status, probe.expect)
-                return Answer(is_ok, response.status, "" if is_ok else f"HTTP {response.status}")
-        except aiohttp.ClientError as error:
-            return Answer(ok=False, error=_named(error.__cause__ or error))
+        async with session.get(url, headers=headers) as response:
+            while await response.content.readany():
+                pass  # however much it is, none of it is kept
+        is_ok = is_expected(response.status, probe.expect)
+        return Answer(is_ok, response.status, "" if is_ok else f"HTTP {response.status}")
 
-    return ask, session.close
+    return Asker(ask, session.close)
 
 
 def is_expected(status: int, expect: int | str | None) -> bool:
@@ -61,115 +68,122 @@ def is_expected(status: int, expect: int | str | None) -> bool:
     return status < (500 if expect == "any" else 400)
 
 
-def tcp_asker(probe: Probe) -> tuple[Ask, Callable[[], Awaitable[None]]]:
-    """A function that opens and closes one TCP connection."""
+def tcp_asker(probe: Probe) -> Asker:
+    """Connect, wait for the server's first byte if it is expected to speak first, and hang up."""
     host, _, port = str(probe.tcp).rpartition(":")
 
     async def ask() -> Answer:
-        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        writer.close()
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        try:
+            if probe.expect == "banner" and not await reader.read(1):
+                return Answer(ok=False, error="no banner")
+        finally:
+            writer.close()
         return Answer(ok=True)
 
-    return ask, _nothing_to_close
+    return Asker(ask, _nothing_to_close)
 
 
-def sql_asker(probe: Probe) -> tuple[Ask, Callable[[], Awaitable[None]]]:
-    """A function that runs the query on PostgreSQL, on a new connection or on a kept one."""
-    import psycopg
+def sql_asker(probe: Probe, is_kept: bool) -> Asker:
+    """The query on PostgreSQL, each time on a new connection or on kept ones."""
+    from gameday.observe.postgresql import FOREVER_S, Connections
 
-    kept: list[psycopg.AsyncConnection[Any]] = []
+    connections = Connections(str(probe.sql), FOREVER_S if is_kept else 0)
 
     async def ask() -> Answer:
-        connection = None
-        try:
-            connection = (
-                kept.pop() if kept else await psycopg.AsyncConnection.connect(str(probe.sql), autocommit=True)
-            )
+        async with connections.using(await connections.take()) as connection:
             await connection.execute(probe.query)
-        except BaseException as error:
-            if connection is not None:
-                await connection.close()
-            if isinstance(error, psycopg.Error):
-                return Answer(ok=False, error=_named(error))
-            raise
-        if probe.connections == "reuse":
-            kept.append(connection)
-        else:
-            await connection.close()
         return Answer(ok=True)
 
-    async def close() -> None:
-        for connection in kept:
-            await connection.close()
-
-    return ask, close
+    return Asker(ask, connections.close)
 
 
 async def _nothing_to_close() -> None:
     return
 
 
-def asker(probe: Probe) -> tuple[Ask, Callable[[], Awaitable[None]]]:
-    """How to make one probe of this kind, and how to close what is kept for it."""
-    if probe.http is not None:
-        return http_asker(probe)
-    return tcp_asker(probe) if probe.tcp is not None else sql_asker(probe)
+def asker(probe: Probe) -> Asker:
+    """How to make the probes of this kind."""
+    if probe.tcp is not None:
+        return tcp_asker(probe)
+    of_kind = http_asker if probe.http is not None else sql_asker
+    fresh = of_kind(probe, is_kept=False)
+    return fresh if probe.connections == "fresh" else mixed(of_kind(probe, is_kept=True), fresh)
 
 
-async def probe_on_schedule(probe: Probe, writer: SampleWriter, stop: asyncio.Event, phase: float) -> None:
-    """Probe until `stop`, one sample a period. phase: when in the period, 0 to 1."""
-    ask, close = asker(probe)
-    flights = InFlight()
+def mixed(kept: Asker, fresh: Asker) -> Asker:
+    """Kept connections, but a new one for one probe in ten: a recovery needs new ones, so `L` must know."""
+    count = itertools.count()
+
+    async def ask() -> Answer:
+        return await (fresh if next(count) % FRESH_EVERY == 0 else kept).ask()
+
+    async def close() -> None:
+        await fresh.close()
+        await kept.close()
+
+    return Asker(ask, close)
+
+
+async def probe_on_schedule(
+    probe: Probe, asker: Asker, writer: SampleWriter, stop: asyncio.Event, phase: float, limit: int
+) -> None:
+    """Probe until `stop`, one sample a period. phase: when in the period, 0 to 1. limit: how many at once."""
+    flights = InFlight(limit)
     series = probe.http or probe.tcp or probe.query
     period_ns = round(probe.every * clock.NS_PER_S)
     async for due_ns in ticks(period_ns, stop, round(phase * period_ns)):
         if flights.is_full:
             now_ns = clock.now_ns()
-            writer.write(due_ns, now_ns, now_ns, series=series, ok=False, error="prober is full")
+            writer.write(due_ns, now_ns, now_ns, series=series, ok=False, skipped=True, error=FULL)
             continue
-        flights.start(asyncio.create_task(_one(ask, probe, writer, due_ns, series)))
-    await flights.finish(probe.timeout)
-    await close()
+        flights.start(asyncio.create_task(_one(asker, probe, writer, due_ns, series)))
+    await flights.finish(probe.timeout + FINISH_WITHIN_S)
+    await asker.close()
 
 
-async def _one(ask: Ask, probe: Probe, writer: SampleWriter, due_ns: int, series: str) -> None:
+async def _one(asker: Asker, probe: Probe, writer: SampleWriter, due_ns: int, series: str) -> None:
     sent_ns = clock.now_ns()
-    timed_out = False
+    answer = Answer(ok=False, error="given up")
+    timed_out = is_skipped = False
     try:
         async with asyncio.timeout(probe.timeout):
-            answer = await ask()
+            answer = await asker.ask()
     except TimeoutError:
         answer, timed_out = Answer(ok=False, error="timeout"), True
-    except OSError as error:
-        answer = Answer(ok=False, error=_named(error))
-    writer.write(
-        due_ns,
-        sent_ns,
-        clock.now_ns(),
-        series=series,
-        ok=answer.ok,
-        timed_out=timed_out,
-        status=answer.status,
-        error=answer.error,
-    )
+    except Exception as error:  # noqa: BLE001 - a failed reading is data
+        is_skipped = limits.is_own(error)
+        answer = Answer(ok=False, error=EXHAUSTED if is_skipped else _named(error))
+    finally:  # also of one that is given up at the end
+        writer.write(
+            due_ns,
+            sent_ns,
+            clock.now_ns(),
+            series=series,
+            ok=answer.ok,
+            timed_out=timed_out,
+            skipped=is_skipped,
+            status=answer.status,
+            error=answer.error,
+        )
 
 
 def _named(error: BaseException) -> str:
     """A short name that groups errors; the message may hold an address or a password."""
-    return type(error).__name__
+    return type(error.__cause__ or error).__name__
 
 
 async def _main() -> None:
     orders = read_orders()
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(RESOLVER_THREADS))
-    stop = asyncio.Event()
     probes = {name: Probe.model_validate(probe) for name, probe in orders["probes"].items()}
+    limit = max(1, limits.make_room() // len(probes))  # one target that hangs leaves the others their share
+    stop = asyncio.Event()
     writers = {name: SampleWriter(orders["folder"], name) for name in probes}
     async with asyncio.TaskGroup() as group:
         for number, (name, probe) in enumerate(probes.items()):
             # spread over the period, so that probes of different targets do not wait for each other
             phase = number / len(probes)
-            group.create_task(probe_on_schedule(probe, writers[name], stop, phase))
+            group.create_task(probe_on_schedule(probe, asker(probe), writers[name], stop, phase, limit))
         say(event="ready")
         await next_order()
         stop.set()

@@ -6,12 +6,12 @@ import asyncio
 import os
 import traceback
 from collections.abc import AsyncIterator
+from typing import Any
 
 from gameday import clock
 
-# beyond this the recorder itself has stopped keeping up, and says so instead of hoarding
-MAX_IN_FLIGHT = 20_000
 CANNOT_RECORD = 74
+LET_GO_WITHIN_S = 1.0
 
 
 async def ticks(period_ns: int, stop: asyncio.Event, phase_ns: int = 0) -> AsyncIterator[int]:
@@ -31,29 +31,22 @@ async def ticks(period_ns: int, stop: asyncio.Event, phase_ns: int = 0) -> Async
 
 
 class InFlight:
-    """The tasks under way: kept from the garbage collector, counted, and awaited at the end."""
+    """The tasks under way, at most `limit`: kept from the garbage collector, counted, awaited at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: asyncio.Task[None]) -> None:
         """Keep a task until it is done."""
         self.tasks.add(work)
-        work.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        """A sample that could not be written ends the recorder: a silent one is worse than none."""
-        self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            try:
-                traceback.print_exception(error)
-            finally:  # the disk that is full may be the log's too
-                os._exit(CANNOT_RECORD)
+        work.add_done_callback(self.tasks.discard)
+        end_if_it_fails(work)
 
     @property
     def is_full(self) -> bool:
-        """Whether more would be hoarding."""
-        return len(self.tasks) >= MAX_IN_FLIGHT
+        """Whether no more may be under way."""
+        return len(self.tasks) >= self.limit
 
     async def finish(self, within_s: float) -> None:
         """Wait for what is under way, and cancel what takes longer."""
@@ -61,4 +54,18 @@ class InFlight:
             _, late = await asyncio.wait(self.tasks, timeout=within_s)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                await asyncio.wait(late, timeout=LET_GO_WITHIN_S)
+
+
+def end_if_it_fails(task: asyncio.Task[Any]) -> None:
+    """A task that cannot record ends the recorder: a silent one is worse than none."""
+    task.add_done_callback(_end_if_failed)
+
+
+def _end_if_failed(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        try:
+            traceback.print_exception(error)
+        finally:  # the disk that is full may be the log's too
+            os._exit(CANNOT_RECORD)

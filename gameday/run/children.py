@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,12 +19,38 @@ from gameday.run.logs import writer
 END_WITHIN_S = 5.0
 
 
-class Child:
+class Started:
+    """A process that was started, with a session of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self.process.returncode
+
+    def kill(self) -> None:
+        """End it and everything it started, now."""
+        kill_group(self.process)
+
+
+class Child(Started):
     """A running child. Its messages are JSON lines; its other output goes to a log."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], inbox: int, outbox: int) -> None:
+        super().__init__(process)
         self.name = name
-        self.process = process
         self.inbox = inbox
         self.outbox = outbox
         self._buffer = b""
@@ -73,11 +100,6 @@ class Child:
             with contextlib.suppress(ValueError):
                 yield json.loads(line)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process.poll() is None
-
     def stop(self, within_s: float = END_WITHIN_S) -> None:
         """Close its line, wait for it to end, then end its whole group."""
         with contextlib.suppress(OSError):
@@ -86,9 +108,66 @@ class Child:
             self.process.wait(within_s)
         self.kill()
 
+
+class Load(Started):
+    """A running Locust, which takes no orders."""
+
+    @classmethod
+    def start(cls, command: list[str], log: Path, environment: dict[str, str], secrets: int) -> Load:
+        """Start it; `secrets` is a descriptor that it inherits."""
+        return cls(start_load(command, log, environment, secrets))
+
+    def stop(self) -> None:
+        """End it and its workers."""
+        end_load(self.process)
+
+
+class Undoing(Started):
+    """A process that plays one undo. It is started ahead, so that it is warm when it is needed."""
+
+    @classmethod
+    def start(cls, modules: list[str]) -> Undoing:
+        """Start it; it imports the modules and waits for its call."""
+        return cls(
+            subprocess.Popen(
+                [sys.executable, "-m", "gameday.run.undoing", *modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
+
+    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
+        """Give it its call and take its answers, as many as come in time."""
+        if self.process.stdin is None or self.process.stdout is None:
+            return []
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(call).encode() + b"\n")
+            self.process.stdin.close()
+        deadline_s = time.monotonic() + within_s
+        data = b""
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            if not select.select([self.process.stdout], [], [], left_s)[0]:
+                break
+            piece = os.read(self.process.stdout.fileno(), 65_536)
+            if not piece:
+                break
+            data += piece
+        return [json.loads(line) for line in data.splitlines() if line]
+
     def kill(self) -> None:
-        """End the process and everything it started, now."""
-        kill_group(self.process)
+        """End it and everything it started, now; its pipes with it."""
+        super().kill()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+def wait_for_words(children: list[Child], within_s: float) -> None:
+    """Wait until one of them says something, for so many seconds at most."""
+    select.select([child.inbox for child in children], [], [], within_s)
 
 
 def start_load(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from gameday import redact
@@ -18,7 +17,9 @@ from gameday.faults.undolog import LOG_VARIABLE
 from gameday.files import append_line, read_lines
 from gameday.observe import load as locust
 from gameday.processes import Identity, start_ticks
-from gameday.run.children import Child, end_load, start_load
+from gameday.run.children import Child, Load
+from gameday.run.launch import Launch
+from gameday.run.undo import Undoer
 
 TICK_S = 0.1
 
@@ -46,9 +47,10 @@ class Crew:
 
     experiment: Experiment
     pack: Pack
+    launch: Launch
     engine: Child | None = None
     recorders: list[Child] = field(default_factory=list)
-    locust: subprocess.Popen[bytes] | None = None
+    locust: Load | None = None
     engine_waits: str | None = None
     engine_has_ended: bool = False
     ready: set[str] = field(default_factory=set)
@@ -63,8 +65,8 @@ class Crew:
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
         }
-        self.engine = Child.engine(orders, self.pack.logs / "engine.log", engine_environment(self.pack))
-        remember(self.pack, "engine", self.engine.process.pid)
+        self.engine = self.launch.engine(orders, self.pack.logs / "engine.log", engine_environment(self.pack))
+        remember(self.pack, "engine", self.engine.pid)
 
     def start_recorders(self) -> None:
         """Start the prober and the ledger, as far as the experiment asks for them."""
@@ -83,9 +85,9 @@ class Crew:
 
     def _start_recorder(self, name: str, orders: dict[str, Any]) -> None:
         log = self.pack.logs / f"{name}.log"
-        child = Child.recorder(name, f"gameday.observe.{name}", orders, log)
+        child = self.launch.recorder(name, f"gameday.observe.{name}", orders, log)
         self.recorders.append(child)
-        remember(self.pack, name, child.process.pid)
+        remember(self.pack, name, child.pid)
 
     def start_load(self) -> None:
         """Start Locust, if the experiment asks for load."""
@@ -95,7 +97,7 @@ class Crew:
             secrets = locust.secrets_for_locust()
             environment = locust.environment(load, self.pack.raw, secrets)
             log, command = self.pack.logs / "locust.log", locust.command(load, locustfile)
-            self.locust = start_load(command, log, environment, secrets)
+            self.locust = self.launch.load(command, log, environment, secrets)
             os.close(secrets)
             remember(self.pack, "load", self.locust.pid)
 
@@ -120,7 +122,7 @@ class Crew:
     def listen(self, hear: Hear) -> None:
         """Take in what the processes say for one tick; the engine's news goes to `hear`."""
         children = [child for child in (self.engine, *self.recorders) if child is not None]
-        select.select([child.inbox for child in children if child.is_alive], [], [], TICK_S)
+        self.launch.wait_for_words([child for child in children if child.is_alive], TICK_S)
         for child in children:
             for message in child.messages():
                 self._heard(child, message, hear)
@@ -143,14 +145,14 @@ class Crew:
     def look_after(self) -> None:
         """Raise Lost when something that must live has ended."""
         if self.engine is not None and not self.engine.is_alive and not self.engine_has_ended:
-            raise Lost("engine", self.engine.process.returncode)
+            raise Lost("engine", self.engine.code)
         for child in self.recorders:
             is_done = child.name == "ledger" and self.has_read_back
             if not child.is_alive and not is_done:
-                raise Lost(child.name, child.process.returncode)
+                raise Lost(child.name, child.code)
         if self.locust is not None:
-            if self.locust.poll() is not None:
-                raise Lost("load", self.locust.returncode)
+            if not self.locust.is_alive:
+                raise Lost("load", self.locust.code)
             if any(start_ticks(pid) is None for pid in self._load_pids()):
                 raise Lost("load", None)
 
@@ -167,7 +169,7 @@ class Crew:
     def dismiss(self) -> None:
         """End the load, then the recorders: nothing should see the load go."""
         if self.locust is not None:
-            end_load(self.locust)
+            self.locust.stop()
         for child in self.recorders:
             child.stop()
 
@@ -182,6 +184,11 @@ def remember(pack: Pack, name: str, pid: int) -> None:
     identity = Identity.of(name, pid)
     if identity is not None:
         append_line(pack.processes, asdict(identity))
+
+
+def undoer(pack: Pack, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
+    """What plays a run's undos, in processes that the run remembers."""
+    return Undoer(modules, launch.undoing, partial(remember, pack, "undoing"))
 
 
 def left_over(pack: Pack) -> list[Identity]:

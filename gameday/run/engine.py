@@ -32,6 +32,7 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
+from gameday.phases import UNDO
 from gameday.run.feed import Feed, Line, owe_declared_undo
 
 logger = logging.getLogger("chaostoolkit")
@@ -62,7 +63,7 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     feed.save()
     cache_activities(experiment)
     notify(settings, RunFlowEvent.RunStarted, experiment)
-    with errors_end_activities_only(), Runner(Strategy.from_string(hypothesis), Schedule()) as runner:
+    with errors_end_activities_only(feed), Runner(Strategy.from_string(hypothesis), Schedule()) as runner:
         runner.register_event_handler(feed)
         variables: tuple[Any, Any] = (convert_vars(orders["variables"]), {})
         try:
@@ -122,11 +123,12 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only() -> Iterator[None]:
+def errors_end_activities_only(feed: Feed) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
-    activities, and of tolerances, escape past the remaining rollbacks.
+    activities, and of tolerances, escape past the remaining rollbacks. An activity may interrupt the run
+    (chaoslib 1.45), which ends the method, but never the rollbacks.
     """
     run_activity, within = chaoslib.activity.run_activity, chaoslib.hypothesis.within_tolerance
 
@@ -134,9 +136,11 @@ def errors_end_activities_only() -> Iterator[None]:
         try:
             owe_declared_undo(activity, configuration)
             return run_activity(activity, configuration, secrets)
-        except (ActivityFailed, InterruptExecution):
+        except ActivityFailed:
             raise
         except Exception as error:
+            if isinstance(error, InterruptExecution) and feed.part != UNDO:
+                raise
             raise ActivityFailed(traceback.format_exception_only(error)[0].strip()) from error
 
     def guarded_tolerance(*arguments: Any, **more: Any) -> Any:
@@ -165,7 +169,7 @@ def main() -> None:
     arguments = parser.parse_args()
     line = Line(arguments.orders, arguments.events)
     orders = json.loads(line.orders.readline())
-    redact.learn(orders["secrets"])
+    redact.learn(**orders["secrets"])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if "left_journal" not in orders:
         trouble = validate(orders["experiment"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
+import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,7 @@ class Line:
 
     def tell(self, event: str, **more: Any) -> None:
         """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
-        message = redact.data({"event": event, "t_ns": clock.now_ns(), **more})
+        message = redact.event({"event": event, "t_ns": clock.now_ns(), **more})
         try:
             self.events.write(json.dumps(message, default=str) + "\n")
         except BrokenPipeError:
@@ -59,6 +62,8 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         self.journal = journal
         self.path = path
         self.part = BASELINE
+        # chaoslib starts and ends an activity in one thread; others may share its name and its dictionary
+        self.here = threading.local()
 
     def running(
         self, experiment: Any, journal: Any, configuration: dict[str, Any], secrets: Any = None, *_: Any
@@ -87,22 +92,26 @@ class Feed(RunEventHandler):  # type: ignore[misc]
     def start_activity(self, activity: dict[str, Any]) -> None:
         name = str(activity.get("name"))
         current_step.set(name)
+        self.here.id = uuid.uuid4().hex[:12]
         told = {
             "kind": activity.get("type"),
             "role": activity.get("role"),
             "runbook": activity.get("runbook"),
         }
-        self.line.tell("step-started", name=name, part=self.part, **told)
+        self.line.tell("step-started", id=self.here.id, name=name, part=self.part, **told)
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         output = run.get("output")
+        # an activity that interrupts the run has no status and no exception yet: it is on its way out
+        interruption = None if "status" in run else sys.exception()
         self.line.tell(
             "step-ended",
+            id=getattr(self.here, "id", None),
             name=str(activity.get("name")),
             role=activity.get("role"),
             part=self.part,
-            status=run.get("status"),
-            error=_last_line(run.get("exception")),
+            status=run.get("status", "failed"),
+            error=str(interruption) if interruption else _last_line(run.get("exception")),
             exit_code=_exit_code(activity, output),
             **_proof(output),
         )

@@ -46,6 +46,11 @@ class Guardian:
         """Whether it watches."""
         return self.process.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it watches."""
+        return self.process.returncode
+
     def replace(self) -> None:
         """Start another one, after this one was killed."""
         self.process = self._start()
@@ -84,7 +89,7 @@ def recover_now(orders: dict[str, Any]) -> None:
     from gameday.run.rollbacks import Rollbacks
 
     rollbacks = Rollbacks(orders["experiment"], tuple(orders["variables"]), orders["rollbacks"])
-    redact.learn(orders["secrets"])
+    redact.learn(**orders["secrets"])
     sealing = Sealing(**orders["sealing"])
     reason = "the runner disappeared; the guardian put everything back"
     recover(Pack(Path(orders["pack"])), rollbacks, reason, sealing)

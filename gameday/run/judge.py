@@ -15,13 +15,20 @@ def judge(pack: Pack, sealing: Sealing) -> tuple[Record, Sealed]:
 
     Raises NotRecorded when the folder of the run cannot be written.
     """
+    if not any(event.get("event") == "clock" for event in pack.events()):
+        raise _not_recorded(pack, "its timeline was never begun")
     try:
+        keep.sweep(pack)
         keep.samples(pack)
         record = assemble.write(pack)
         report.write(pack)
         return record, seal(pack, record, sealing)
     except OSError as error:
-        raise NotRecorded(
-            f"{pack.folder} cannot be written ({error.strerror}), so the run has no record; once it can, "
-            f"finish the run with: gameday recover {pack.run_id}"
-        ) from error
+        raise _not_recorded(pack, str(error.strerror)) from error
+
+
+def _not_recorded(pack: Pack, why: str) -> NotRecorded:
+    return NotRecorded(
+        f"{pack.folder} cannot be written ({why}), so the run has no record; once it can, "
+        f"finish the run with: gameday recover {pack.run_id}"
+    )

@@ -21,7 +21,7 @@ def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> C
         "experiment": experiment.document,
         "variables": list(variables),
         "only_validate": True,
-        "secrets": [],
+        "secrets": {},
     }
     return Child.engine(orders, Path(os.devnull), dict(os.environ))
 

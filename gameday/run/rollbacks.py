@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import select
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from gameday import clock, redact
 from gameday.evidence.pack import Pack
-from gameday.run.children import Child
 from gameday.run.crew import engine_environment, remember
+from gameday.run.launch import Launch
 
 WITHIN_S = 3600.0
 TICK_S = 0.1
@@ -27,7 +26,7 @@ class Rollbacks:
     variables: tuple[str, ...] = ()
     strategy: str | None = None
 
-    def play(self, pack: Pack, hear: Hear, tick: Callable[[], None] = lambda: None) -> None:
+    def play(self, pack: Pack, launch: Launch, hear: Hear, tick: Callable[[], None] = lambda: None) -> None:
         """Play them; the journal that the old engine left is taken up. What happens goes to `hear`."""
         orders = {
             "experiment": self.document,
@@ -37,13 +36,13 @@ class Rollbacks:
             "left_journal": str(pack.journal),
             "secrets": redact.known(),
         }
-        engine = Child.engine(orders, pack.logs / "engine.log", engine_environment(pack))
+        engine = launch.engine(orders, pack.logs / "engine.log", engine_environment(pack))
         with contextlib.suppress(OSError):
-            remember(pack, "engine", engine.process.pid)
+            remember(pack, "engine", engine.pid)
         end_ns = clock.now_ns() + round(WITHIN_S * clock.NS_PER_S)
         is_open = True
         while is_open and clock.now_ns() < end_ns:
-            select.select([engine.inbox], [], [], TICK_S)
+            launch.wait_for_words([engine], TICK_S)
             is_open = engine.is_alive
             for message in engine.messages():
                 event = message.pop("event")

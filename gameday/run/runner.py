@@ -33,16 +33,15 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs
-from gameday.run.crew import Crew, Lost
-from gameday.run.guardian import Guardian
+from gameday.run.crew import Crew, Lost, undoer
 from gameday.run.halt import HaltRules
 from gameday.run.judge import judge
+from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.lock import Lock
 from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Timeline
-from gameday.run.undo import Undoer
 from gameday.run.view import Now, View
 from gameday.run.watch import Watch
 
@@ -92,18 +91,19 @@ class Outcome:
         return UNDO_OWED if is_owed else EXIT_CODES[self.record.verdict]
 
 
-def run(experiment: Experiment, options: Options, view: View) -> Outcome:
+def run(experiment: Experiment, options: Options, view: View, launch: Launch = AS_PROCESSES) -> Outcome:
     """Play an experiment whose activities have been validated.
 
     Raises GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to
     put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
-    redact.learn(experiment.secrets)
-    folder = pack.create(options.results, redact.text(experiment.title))
+    redact.learn(experiment.secrets, experiment.names)
+    folder = pack.create(options.results, redact.name(experiment.title))
     lock = Lock(folder.folder)
     lock.take()
-    game = Run(experiment, options, folder, view)
+    keep.describe(folder, experiment, plan_of(experiment.blocks))
+    game = Run(experiment, options, folder, view, launch)
     with game.signals_heard(), view:
         game.play()
     logs.finish()
@@ -121,28 +121,30 @@ def run(experiment: Experiment, options: Options, view: View) -> Outcome:
 class Run:
     """One run, phase by phase."""
 
-    def __init__(self, experiment: Experiment, options: Options, folder: Pack, view: View) -> None:
+    def __init__(
+        self, experiment: Experiment, options: Options, folder: Pack, view: View, launch: Launch
+    ) -> None:
         self.experiment = experiment
         self.options = options
         self.pack = folder
         self.view = view
-        self.plan = plan_of(experiment.blocks)
+        self.launch = launch
+        self.plan = keep.as_recorded(plan_of(experiment.blocks))
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, folder)
+        self.crew = Crew(experiment, folder, launch)
         self.reserve = Reserve(folder.folder)
-        self.undoer = Undoer(modules_of_gameday(experiment.document))
+        self.undoer = undoer(folder, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), experiment.blocks.max_duration)
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
-        self.guardian = Guardian(self.guardian_orders(), folder.logs / "guardian.log")
+        self.guardian = launch.guardian(self.guardian_orders(), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
         self.steps: list[Step] = []
         self.signalled: str | None = None
 
     def play(self) -> None:
         """The game day's programme."""
-        keep.describe(self.pack, self.experiment, self.plan)
         self.timeline.tie_clocks()
         self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
         self.permitted()
@@ -276,7 +278,7 @@ class Run:
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.pack, self.heard, self.watch_on)
+            self.rollbacks().play(self.pack, self.launch, self.heard, self.watch_on)
             self.undoer.play(log, self.timeline.undo)
         elif self.plan.is_watched:
             self.after_check()
@@ -354,7 +356,7 @@ class Run:
     def look_after_guardian(self) -> None:
         """Start another guardian when this one was killed."""
         if not self.guardian.is_alive:
-            self.timeline.add("guardian-lost", exit_code=self.guardian.process.returncode)
+            self.timeline.add("guardian-lost", exit_code=self.guardian.code)
             self.guardian.replace()
 
     def watch_on(self) -> None:

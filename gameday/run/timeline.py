@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from gameday import clock, redact
 from gameday.chain import Chain
 from gameday.faults.undolog import Entry
 from gameday.files import is_full, read_lines
+from gameday.processes import boot
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -19,37 +19,51 @@ Listener = Callable[[dict[str, Any]], None]
 class Timeline:
     """Appends events to `timeline.jsonl` and tells listeners, such as the live view.
 
-    A disk that takes no more does not stop what is being recorded: `trouble` says what is wrong.
+    A disk that takes no more does not stop what is being recorded: `trouble` says what is wrong, and what
+    could not be written is written once there is room.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read_clocks: Callable[[], clock.Tie] = clock.Tie.take) -> None:
         self.path = path
         self.chain = Chain(path)
-        self.tie = clock.Tie.take()
-        self.now_ns = clock.now_ns
+        self.read_clocks = read_clocks
+        self.boot = boot()
+        self.tie = read_clocks()
+        # what the run clock is ahead of this boot's
+        self.ahead_ns = 0
         self.listeners: list[Listener] = []
         self.trouble: str | None = None
+        self._unwritten: list[dict[str, Any]] = []
 
     @classmethod
-    def resumed(cls, path: Path) -> Timeline:
+    def resumed(cls, path: Path, read_clocks: Callable[[], clock.Tie] = clock.Tie.take) -> Timeline:
         """The timeline of a run that somebody else began, perhaps before a reboot.
 
-        The run clock stops with the boot, so its later moments are told by UTC.
+        The run clock goes on for as long as the boot does. After a reboot UTC says, once, how late it is.
         """
-        timeline = cls(path)
-        first = next((entry for entry in read_lines(path) if entry.get("event") == "clock"), None)
-        if first is not None:
-            tie = clock.Tie(first["monotonic_ns"], first["utc_ns"])
-            timeline.tie = tie
-            timeline.now_ns = lambda: tie.monotonic_ns + time.time_ns() - tie.utc_ns
+        timeline = cls(path, read_clocks)
+        entries = list(read_lines(path))
+        first = next((entry for entry in entries if entry.get("event") == "clock"), None)
+        if first is None:
+            return timeline
+        now, tie = timeline.tie, clock.Tie(first["monotonic_ns"], first["utc_ns"])
+        timeline.tie = tie
+        if first.get("boot") != timeline.boot:
+            at_ns = tie.monotonic_ns + now.utc_ns - tie.utc_ns
+            # nothing happens before what has happened, whatever UTC says
+            last_ns = max(int(entry.get("t_ns", 0)) for entry in entries)
+            timeline.ahead_ns = max(at_ns, last_ns) - now.monotonic_ns
         return timeline
 
     def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
-        """Record an event; `t_ns` is its moment on the run clock, now by default."""
-        at_ns = self.now_ns() if t_ns is None else t_ns
-        entry = redact.data({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more})
+        """Record an event; `t_ns` is its moment on the clock of this boot, now by default."""
+        at_ns = (self.read_clocks().monotonic_ns if t_ns is None else t_ns) + self.ahead_ns
+        entry = redact.event({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more})
+        self._unwritten.append(entry)
         try:
-            self.chain.append(entry)
+            while self._unwritten:
+                self.chain.append(self._unwritten[0])
+                del self._unwritten[0]
         except OSError as error:
             self._cannot(str(error.strerror))
         for listener in self.listeners:
@@ -72,5 +86,6 @@ class Timeline:
 
     def tie_clocks(self) -> None:
         """Record one moment on both clocks, at the start and at the end of the run."""
-        at_ns = self.now_ns()
-        self.add("clock", monotonic_ns=at_ns, utc_ns=time.time_ns())
+        now = self.read_clocks()
+        told = {"monotonic_ns": now.monotonic_ns + self.ahead_ns, "utc_ns": now.utc_ns, "boot": self.boot}
+        self.add("clock", t_ns=now.monotonic_ns, **told)

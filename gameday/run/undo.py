@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import select
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
+from gameday import clock
 from gameday.faults.undolog import Entry, UndoLog
+from gameday.run.children import Undoing
 
 LIMIT_S = 30.0
 ATTEMPTS = 4
@@ -40,39 +35,51 @@ class Answer:
             return cls(False, False, f"no answer within {LIMIT_S:g} s")
         said = [str(answer["said"]) for answer in answers]
         seen = answers[1]["ok"] if len(answers) > 1 else None
+        if answers[0]["ok"] and len(answers) == 1:  # whether it is so nobody has said
+            said.append(f"it was not read back within {LIMIT_S:g} s")
         # read back and not as it was: it is not undone, whatever the undo says of itself
-        is_undone = bool(answers[0]["ok"]) and seen is not False
+        is_undone = bool(answers[0]["ok"]) and len(answers) > 1 and seen is not False
         return cls(is_undone, bool(seen), said[0] if seen else "; ".join(said))
 
 
 class Undoer:
-    """Plays undos. A warm child stands ready, so that the first undo begins at once."""
+    """Plays undos. A warm child stands ready, so that the first undo begins at once.
 
-    def __init__(self, modules: Iterable[str] = ()) -> None:
+    remember: writes down each child's pid. One that outlives its player could undo again what the next player
+    has undone, and out of turn, so that one ends it first.
+    """
+
+    def __init__(
+        self,
+        modules: Iterable[str] = (),
+        start: Callable[[list[str]], Undoing] = Undoing.start,
+        remember: Callable[[int], None] = lambda pid: None,
+    ) -> None:
         self.modules = sorted(set(modules))
-        self.spare: subprocess.Popen[bytes] | None = None
+        self.start = start
+        self.remember = remember
+        self.spare: Undoing | None = None
         self.warm_up()
 
     def warm_up(self) -> None:
-        """Start the next child ahead of its need."""
-        command = [sys.executable, "-m", "gameday.run.undoing", *self.modules]
-        self.spare = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        """Start the next child ahead of its need; a machine that can start none may be able to then."""
+        self.spare = None
+        with contextlib.suppress(OSError):
+            self.spare = self.start(self.modules)
+            self.remember(self.spare.pid)
 
     def dismiss(self) -> None:
         """End the child that was not needed."""
         if self.spare is not None:
-            end(self.spare)
+            self.spare.kill()
             self.spare = None
 
     def play(self, log: UndoLog, tell: Tell = lambda *_: None) -> list[Entry]:
         """Undo everything still owed; returns what still is. An undo that fails stops no other."""
-        for entry in log.owed():
+        tried: set[str] = set()
+        while left := [entry for entry in log.owed() if entry.id not in tried]:
+            entry = left[0]
+            tried.add(entry.id)
             tell("undoing", entry, "")
             note(log, entry, "undoing")
             answer = self.try_hard(entry.call)
@@ -92,6 +99,7 @@ class Undoer:
             retry=retry_if_result(lambda answer: not answer.is_undone),
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=FIRST_PAUSE_S, max=5),
+            sleep=clock.pause,
         )
         try:
             answer: Answer = retrying(self.try_once, call)
@@ -101,14 +109,12 @@ class Undoer:
 
     def try_once(self, call: dict[str, Any]) -> Answer:
         """One undo and its verification in one child, which is killed when it takes too long."""
-        child = self.spare
-        if child is None or child.poll() is not None:
+        if self.spare is None or not self.spare.is_alive:
             self.warm_up()
-            child = self.spare
-        assert child is not None  # noqa: S101 - warm_up has just started it
-        self.spare = None
-        answers = exchange(child, call)
-        end(child)
+        if self.spare is None:
+            return Answer(False, False, "no process could be started for it")
+        answers = self.spare.exchange(call, LIMIT_S)
+        self.spare.kill()
         self.warm_up()
         return Answer.of(answers)
 
@@ -117,33 +123,3 @@ def note(log: UndoLog, entry: Entry, event: str, detail: str = "") -> None:
     """Write down how an undo goes. A full disk must not stop the undoing."""
     with contextlib.suppress(OSError):
         log.note(entry.id, event, detail)
-
-
-def exchange(child: subprocess.Popen[bytes], call: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give a child its call and take its answers, as many as come in time."""
-    if child.stdin is None or child.stdout is None:
-        return []
-    with contextlib.suppress(BrokenPipeError):
-        child.stdin.write(json.dumps(call).encode() + b"\n")
-        child.stdin.close()
-    deadline_s = time.monotonic() + LIMIT_S
-    data = b""
-    while (left_s := deadline_s - time.monotonic()) > 0:
-        if not select.select([child.stdout], [], [], left_s)[0]:
-            break
-        piece = os.read(child.stdout.fileno(), 65_536)
-        if not piece:
-            break
-        data += piece
-    return [json.loads(line) for line in data.splitlines() if line]
-
-
-def end(child: subprocess.Popen[bytes]) -> None:
-    """End a child and everything it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()

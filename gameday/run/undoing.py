@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -53,8 +53,16 @@ def _activity(activity: dict[str, Any]) -> str:
     return f"'{activity['name']}' succeeded"
 
 
-def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any], answers: int) -> bool:
-    """Try a part of the call and tell how it went."""
+def answers(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What there is to say: of the undo, and of its verification if it was undone."""
+    undone = attempt(undo, call)
+    yield undone
+    if undone["ok"]:
+        yield attempt(verify, call)
+
+
+def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any]) -> dict[str, Any]:
+    """Try a part of the call; how it went."""
     is_ok: bool | None
     try:
         is_ok, said = True, part(call)
@@ -62,8 +70,7 @@ def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any], answers
         is_ok, said = None, str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear it
         is_ok, said = False, f"{type(error).__name__}: {error}"
-    os.write(answers, json.dumps({"ok": is_ok, "said": " ".join(said.split())}).encode() + b"\n")
-    return bool(is_ok)
+    return {"ok": is_ok, "said": " ".join(said.split())}
 
 
 def main() -> None:
@@ -71,16 +78,15 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     # what an undo prints must not be taken for an answer
-    answers = os.dup(sys.stdout.fileno())
+    out = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for module in sys.argv[1:]:
         with contextlib.suppress(Exception):
             importlib.import_module(module)
     line = sys.stdin.readline()
     if line:
-        call = json.loads(line)
-        if attempt(undo, call, answers):
-            attempt(verify, call, answers)
+        for answer in answers(json.loads(line)):
+            os.write(out, json.dumps(answer).encode() + b"\n")
 
 
 if __name__ == "__main__":

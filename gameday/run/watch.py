@@ -20,49 +20,56 @@ from gameday.measure.samples import ROW_TYPE, Samples, from_rows, merge, read_cl
 from gameday.measure.sli import Judged, judge
 from gameday.measure.steady import Steadiness
 
+ROWS_AT_FIRST = 4096
 QUIET_NS = NS_PER_S // 2
 
 
 class Tail:
-    """One recorder file, read as it grows. `read_ns`: when each part was read, on the run clock."""
+    """One recorder file, read as it grows. `reads`: when rows were read (run clock), and from which on."""
 
     def __init__(self, stem: Path) -> None:
         self.stem = stem
-        self.parts: list[npt.NDArray[np.void]] = []
-        self.read_ns: list[int] = []
-        self.offset = 0
+        self.rows = np.empty(ROWS_AT_FIRST, dtype=ROW_TYPE)
+        self.count = 0
+        self.reads: list[tuple[int, int]] = []
         self.names: tuple[str, ...] = ("",)
         self.names_size = -1
 
     def read_on(self) -> int:
         """Read what is new; how many samples that was."""
         with self.stem.with_name(self.stem.name + ".samples").open("rb") as file:
-            file.seek(self.offset)
+            file.seek(self.count * ROW_TYPE.itemsize)
             data = file.read()
-        count = len(data) // ROW_TYPE.itemsize
-        if count:
-            self.parts.append(np.frombuffer(data, dtype=ROW_TYPE, count=count))
-            self.read_ns.append(clock.now_ns())
-            self.offset += count * ROW_TYPE.itemsize
-        return count
+        new = np.frombuffer(data, dtype=ROW_TYPE, count=len(data) // ROW_TYPE.itemsize)
+        if len(new):
+            self.reads.append((clock.now_ns(), self.count))
+            self._append(new)
+        return len(new)
+
+    def _append(self, new: npt.NDArray[np.void]) -> None:
+        """Keep rows; the room doubles, so that keeping costs what is new."""
+        if self.count + len(new) > len(self.rows):
+            self.rows = np.resize(self.rows, 2 * (self.count + len(new)))
+        self.rows[self.count : self.count + len(new)] = new
+        self.count += len(new)
 
     def samples(self) -> Samples:
         """Everything so far."""
-        return self._as_samples(self.parts)
+        return self._as_samples(self.rows[: self.count])
 
     def recent(self, since_ns: int) -> Samples:
         """What was done since a moment, in whatever order it was written; costs what it finds.
 
         Nothing that was read before that moment can have been done after it.
         """
-        clock_ns = read_clock(self.stem)
-        since_ns -= int(clock_ns.get("uncertainty_ns", 0))
-        recent = self.parts[bisect_left(self.read_ns, since_ns) :]
-        done_since_ns = since_ns - int(clock_ns.get("offset_ns", 0))
-        return self._as_samples([part[part["done_ns"] >= done_since_ns] for part in recent])
+        clock_of_file = read_clock(self.stem)
+        since_ns -= int(clock_of_file.get("uncertainty_ns", 0))
+        place = bisect_left(self.reads, (since_ns, 0))
+        first = self.reads[place][1] if place < len(self.reads) else self.count
+        rows = self.rows[first : self.count]
+        return self._as_samples(rows[rows["done_ns"] >= since_ns - int(clock_of_file.get("offset_ns", 0))])
 
-    def _as_samples(self, parts: list[npt.NDArray[np.void]]) -> Samples:
-        rows = np.concatenate(parts) if parts else np.empty(0, dtype=ROW_TYPE)
+    def _as_samples(self, rows: npt.NDArray[np.void]) -> Samples:
         return from_rows(rows, self._names(), self._offset_ns())
 
     def _names(self) -> tuple[str, ...]:

@@ -168,11 +168,19 @@ def test_what_is_unlike_is_said_first(record):
             "experiment": record.experiment.model_copy(update={"sha256": "cd" * 32, "title": "another"}),
             "service": record.service.model_copy(update={"name": "payments"}),
             "environment": {"host": "other-host"},
+            "rules": 1,
             "slis": [record.slis[0].model_copy(update={"objective": "90%"})],
         }
     )
     notes = " | ".join(compare(record, unlike).notes)
-    for words in ("experiments differ", "'another'", "orders and payments", "other-host", "99% and 90%"):
+    for words in (
+        "experiments differ",
+        "'another'",
+        "orders and payments",
+        "other-host",
+        "99% and 90%",
+        "rules differ: 2 and 1",
+    ):
         assert words in notes
     assert outcome_of(record, unlike, "availability: good") == "unknown"
     lines = list(compared.lines(compare(record, unlike)))

@@ -54,6 +54,14 @@ def assert_shape(suite: ElementTree.Element) -> None:
         assert int(suite.attrib[attribute]) == len(list(suite.iter(tag)))
 
 
+def test_an_outage_before_the_fault_fails_the_steady_state(record):
+    outage = record.slis[0].outages[0]
+    earlier = ("2026-11-23T10:15:03.000000Z", "2026-11-23T10:15:04.000000Z")
+    moved = record.slis[0].model_copy(update={"outages": [outage.model_copy(update={"began": earlier})]})
+    assert answer_of(suite_of(record), "the steady state holds") == "passed"
+    assert answer_of(suite_of(record, slis=[moved]), "the steady state holds") == "failure"
+
+
 def test_a_drill_that_passed_has_a_case_for_each_of_its_questions(record):
     suite = suite_of(record)
     assert_shape(suite)
@@ -149,3 +157,8 @@ def test_a_record_with_nothing_in_it_still_makes_a_suite(record):
     suite = suite_of(record, verdict="aborted", moments={}, environment={}, **empty, **lists)
     assert_shape(suite)
     assert suite.attrib["hostname"] == "localhost"
+
+
+def test_a_share_that_meets_its_objective_to_the_digit_is_no_failure(record):
+    sli = record.slis[0].model_copy(update={"objective": "99.9%", "after": 999 / 1000})
+    assert answer_of(suite_of(record, slis=[sli]), "after the drill") == "passed"

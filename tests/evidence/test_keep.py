@@ -30,3 +30,18 @@ def test_samples_half_removed_are_not_taken_for_all_of_them(tmp_path: Path) -> N
     for name in ("load", "probe-health"):
         assert list(columns.read_samples(pack.samples, name).done_ns) == [3]
     assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
+
+
+def test_samples_are_kept_when_a_power_cut_took_their_names(tmp_path: Path) -> None:
+    pack = Pack(tmp_path)
+    pack.raw.mkdir()
+    recorder = SampleWriter(pack.raw, "load")
+    for number in range(3):
+        recorder.write(number, number, number, series=f"GET /{number}", ok=False, error=f"error {number}")
+    recorder.close()
+    names = pack.raw / "load.names"
+    names.write_bytes(b"".join(names.read_bytes().splitlines(keepends=True)[:2]))
+    keep.samples(pack)
+    kept = columns.read_samples(pack.samples, "load")
+    assert [kept.names[number] for number in kept.series] == ["GET /0", "(lost)", "(lost)"]
+    assert [kept.names[number] for number in kept.error] == ["error 0", "(lost)", "(lost)"]

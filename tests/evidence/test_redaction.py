@@ -26,8 +26,8 @@ from gameday.evidence import keys
 from gameday.evidence.pack import Pack, packs
 from gameday.evidence.verify import verify
 from gameday.redact import REDACTED, Redactor
-from tests.evidence.conftest import ROOT, KeyPair, serving
-from tests.run.conftest import action
+from tests.evidence.conftest import ROOT, KeyPair, frozen, play, serving
+from tests.run.conftest import Service, action
 
 ENVIRONMENT = {
     "LEAKY_TOKEN": "canary-environment-token",
@@ -303,3 +303,96 @@ def test_a_plain_word_is_taken_out_of_texts_but_is_no_proof_of_a_secret() -> Non
     assert redactor.text("user postgres") == f"user {REDACTED}"
     assert not redactor.holds_known("/var/lib/postgres/data")
     assert redactor.holds_known("--with postgres-2026")
+
+
+WORDS = ("orders", "status", "baseline", "phase", "write", "name", "passed", "fault", "probe", "match")
+SHOP = """
+from locust import FastHttpUser, constant, task
+
+class Customer(FastHttpUser):
+    wait_time = constant(0.02)
+
+    @task
+    def order(self):
+        self.client.post("/orders", json={"id": "x", "payload": "y"})
+"""
+
+
+def shop(service: Service) -> dict[str, Any]:
+    """A drill in which names of the file and words of gameday are the values of secrets."""
+    probe = {"http": f"{service.url}/health", "every": "20ms", "timeout": "500ms"}
+    sli: dict[str, Any] = {"objective": "50%", "window": "1s"}
+    freeze, thaw = frozen(service, 0.5)
+    says = {
+        "type": "process",
+        "path": "echo",
+        "arguments": ["the", "${word}", "are", "back"],
+        "secrets": ["app"],
+    }
+    return {
+        "title": "The orders drill",
+        "description": "d",
+        "service": {"name": "orders"},
+        "secrets": {"app": {"word": WORDS[0], **{f"secret{n}": word for n, word in enumerate(WORDS)}}},
+        "objectives": {"rto": "10s", "sustain": "1s", "baseline": "1s", "after-check": "500ms"},
+        "slis": [
+            {"name": "orders", "source": "probe", "probe": probe, **sli},
+            {"name": "baseline", "source": "load", "match": "POST /orders", **sli},
+            {"name": "write", "source": "ledger", **sli},
+        ],
+        "load": {"locustfile": "users.py", "host": service.url, "users": 2, "spawn-rate": 5},
+        "ledger": {"http": f"{service.url}/orders", "rate": "50/s"},
+        "halt": [{"when": "orders < 1%", "for": "30s"}],
+        "method": [
+            {**freeze, "name": "phase"},
+            {**thaw, "name": "status"},
+            {"type": "action", "name": "name", "provider": says},
+        ],
+        "rollbacks": [{"type": "action", "name": "passed", "provider": says}],
+    }
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory, key_pair: KeyPair) -> tuple[dict[str, Any], Pack]:
+    """An experiment whose secrets are words, and the pack of its run."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "users.py").write_text(SHOP)
+    with serving(folder) as service:
+        experiment = shop(service)
+        return experiment, play(folder, experiment, key_pair.private)
+
+
+def test_a_run_whose_secrets_are_names_and_words_is_measured_in_full(
+    named: tuple[dict[str, Any], Pack], key_pair: KeyPair
+) -> None:
+    record = named[1].read_record()
+    assert record.verdict == "passed", record.reasons
+    assert [(sli.name, sli.samples > 20) for sli in record.slis] == [
+        (name, True) for name in ("orders", "baseline", "write")
+    ]
+    assert record.rpo is not None and record.rpo.acknowledged > 20
+    assert {"POST /orders", "write"} <= {part.series for part in record.latency}
+    assert [step.name for step in record.steps] == ["phase", "status", "name", "passed"]
+    assert [(undo.step, undo.verified) for undo in record.undo] == [("phase", True)]
+    assert record.service is not None and record.service.name == "orders"
+    assert REDACTED not in record.as_json()
+    assert verify(named[1], keys.public_key(key_pair.public)).findings == []
+
+
+def test_what_was_said_in_such_a_run_is_text(named: tuple[dict[str, Any], Pack]) -> None:
+    journal = named[1].read_journal()
+    assert journal["status"] == "completed"
+    said = [run["output"]["stdout"].strip() for run in (*journal["run"][2:], *journal["rollbacks"])]
+    assert said == [f"the {REDACTED} are back"] * 2
+
+
+def test_the_copy_of_such_a_file_reads_as_the_file_does(named: tuple[dict[str, Any], Pack]) -> None:
+    experiment, pack = named
+    copy = yaml.safe_load((pack.folder / "experiment.yaml").read_text())
+    assert set(copy.pop("secrets")["app"].values()) == {REDACTED}
+    address, host = copy["ledger"].pop("http"), copy["load"].pop("host")
+    assert (address, host) == (f"{host}/{REDACTED}", experiment["load"]["host"])
+    wanted = {key: item for key, item in experiment.items() if key != "secrets"}
+    wanted["ledger"], wanted["load"] = {"rate": "50/s"}, {**wanted["load"]}
+    del wanted["load"]["host"]
+    assert copy == wanted

@@ -26,7 +26,7 @@ from tests.run.conftest import drill
 
 TAMPERINGS = 1000
 SEED = 20261123
-PREVIOUS = Path(__file__).parent / "packs/format-1"
+PACKS = Path(__file__).parent / "packs"
 
 
 def cli(*arguments: str, cwd: Path, before: tuple[str, ...] = (), **environment: str) -> tuple[int, str]:
@@ -213,15 +213,29 @@ def test_a_pack_that_lost_its_seal_is_not_taken_for_an_old_one(
     assert SEAL in {f.file for f in verify(pack, keys.public_key(key_pair.public)).findings}
 
 
-def test_a_pack_of_the_previous_format_still_verifies(tmp_path: Path) -> None:
-    pack = Pack(shutil.copytree(PREVIOUS, tmp_path / "pack"))
+@pytest.mark.parametrize("name", ["format-1", "rules-1"])
+def test_a_pack_of_earlier_rules_verifies_and_is_not_measured_again(name: str, tmp_path: Path) -> None:
+    pack = Pack(shutil.copytree(PACKS / name, tmp_path / "pack"))
     found = verify(pack)
     assert found.findings == []
-    assert any("measured again, the same: RTO, RPO" in line for line in found.holds)
-    record = json.loads(pack.record.read_text())
-    record["rpo"]["survived"] -= 1
-    pack.record.write_text(json.dumps(record))
-    assert "rpo.survived says" in str(verify(pack).findings[0])
+    assert "measured by rules 1; not measured again by rules 2" in found.unchecked
+    assert not any("measured again, the same" in line for line in found.holds)
+    with pack.journal.open("ab") as file:
+        file.write(b" ")
+    assert "journal.json" in {finding.file for finding in verify(pack).findings}
+
+
+@pytest.mark.parametrize("later", [{"schema": "gameday/record/99"}, {"rules": 99}])
+def test_a_gameday_that_is_too_old_for_a_pack_says_so_in_one_sentence(
+    later: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(PACKS / "rules-1", tmp_path / "pack")
+    record = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps({**record, **later, "what nobody knows yet": 1}))
+    for command in (["verify", str(folder)], ["compare", str(folder), str(folder)]):
+        code, said = cli(*command, cwd=tmp_path)
+        assert code == 2 and said.count("\n") == 1, said
+        assert "is too old for" in said and "update gameday" in said
 
 
 def test_packs_verify_zipped_elsewhere_by_another_user_in_another_zone(

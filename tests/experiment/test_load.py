@@ -208,3 +208,60 @@ def test_whatever_the_file_holds_the_answer_is_problems_or_an_experiment(
         load(path)
     except InvalidInput as invalid:
         assert invalid.problems
+
+
+PROBED = "slis: [{{name: a, source: probe, objective: {objective}, window: {window}, probe: {{{probe}}}}}]\n"
+
+
+def seeing(tmp_path: Path, rto: str, probe: str, objective: str = "100%", window: str = "5s") -> list[str]:
+    path = tmp_path / "x.yaml"
+    slis = PROBED.format(objective=objective, window=window, probe=probe)
+    path.write_text(f"{HEAD}objectives: {{rto: {rto}}}\n{slis}{TAIL}")
+    try:
+        load(path)
+    except InvalidInput as invalid:
+        return [str(problem).removeprefix(str(tmp_path) + "/") for problem in invalid.problems]
+    return []
+
+
+def test_an_rto_that_a_probe_cannot_see_is_refused_where_it_stands(tmp_path: Path) -> None:
+    # a freeze of up to 1 s fails no probe that waits for 1 s
+    (said,) = seeing(tmp_path, "300ms", "tcp: 'h:1', timeout: 1s")
+    assert said == (
+        "x.yaml:4:91: 'a' may not see an outage of 1.02 s, and the rto is 300 ms: let it answer sooner "
+        "(timeout: or good: below 280 ms)"
+    )
+    (said,) = seeing(tmp_path, "300ms", "tcp: 'h:1'")  # the default waits as long
+    assert said.startswith("x.yaml:4:69: 'a' may not see")
+
+
+def test_a_probe_sees_what_is_longer_than_its_timeout_a_period_and_what_the_objective_bears(
+    tmp_path: Path,
+) -> None:
+    assert seeing(tmp_path, "300ms", "tcp: 'h:1', timeout: 280ms, every: 20ms") == []
+    assert seeing(tmp_path, "299ms", "tcp: 'h:1', timeout: 280ms, every: 20ms") != []
+    assert seeing(tmp_path, "350ms", "tcp: 'h:1', timeout: 280ms, every: 20ms", "99%") == []
+    assert seeing(tmp_path, "349ms", "tcp: 'h:1', timeout: 280ms, every: 20ms", "99%") != []
+
+
+def test_an_rto_below_what_the_objective_bears_needs_another_objective(tmp_path: Path) -> None:
+    (said,) = seeing(tmp_path, "300ms", "tcp: 'h:1', timeout: 10ms", "90%")
+    assert "ask for a larger share, in a shorter window, more often" in said
+
+
+def test_a_latency_that_is_good_limits_what_a_probe_cannot_see(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    sli = "{name: a, source: probe, objective: 100%, good: latency < 200ms, probe: {tcp: 'h:1'}}"
+    path.write_text(f"{HEAD}objectives: {{rto: 300ms}}\nslis: [{sli}]\n{TAIL}")
+    assert load(path).blocks.slis[0].unseen_s == pytest.approx(0.22)
+
+
+def test_a_probe_that_is_added_sees_what_the_rto_asks_for(tmp_path: Path) -> None:
+    (tmp_path / "l.py").write_text("")
+    path = tmp_path / "x.yaml"
+    for rto, timeout_s in (("300ms", 0.15), ("10s", 1.0), ("2s", 1.0), ("50ms", 0.025)):
+        path.write_text(
+            f"{HEAD}objectives: {{rto: {rto}}}\nload: {{locustfile: l.py, host: 'http://h'}}\n{TAIL}"
+        )
+        probe = load(path).blocks.slis[-1].probe
+        assert probe is not None and probe.timeout == timeout_s

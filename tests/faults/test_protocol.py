@@ -1,21 +1,28 @@
-"""The protocol: the undo is on disk before the fault acts, and the log survives any tear."""
+"""The protocol of a fault: its undo is on disk before it acts, and it says whether it landed."""
 
 from __future__ import annotations
 
-import json
+import inspect
+import logging
 from collections.abc import Generator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any, get_type_hints
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gameday.errors import FaultError
-from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
+from gameday.faults.protocol import (
+    Landed,
+    Undo,
+    current_step,
+    fault,
+    is_fault,
+    landed,
+    nothing,
+    nothing_to_undo,
+    preview,
+)
 from gameday.faults.undolog import UndoLog
-
-AFTERWARDS = ("landed", "undoing", "undo-failed", "undone", "verified")
 
 
 def put_back(number: int) -> str:
@@ -89,7 +96,7 @@ def test_a_fault_that_did_not_land_owes_its_undo_all_the_same(undo_log: UndoLog)
         yield Undo(put_back, number=1)
         return landed(False, "missed")
 
-    assert not miss()["landed"]
+    assert miss() == {"fault": "miss", "landed": False, "proof": "missed"}
     assert [entry.events for entry in undo_log.owed()] == [("owed",)]
 
 
@@ -102,6 +109,7 @@ def test_several_undos_of_one_fault_are_played_last_in_first_out(undo_log: UndoL
 
     take_two()
     assert [entry.call["arguments"]["number"] for entry in undo_log.owed()] == [2, 1]
+    assert [entry.events for entry in undo_log.entries()] == [("owed", "landed"), ("owed", "landed")]
 
 
 def test_a_fault_that_does_not_say_whether_it_landed_is_an_error(undo_log: UndoLog) -> None:
@@ -110,7 +118,7 @@ def test_a_fault_that_does_not_say_whether_it_landed_is_an_error(undo_log: UndoL
         yield nothing()
         return None  # type: ignore[return-value]
 
-    with pytest.raises(FaultError, match="'mumble' ended without saying whether it landed"):
+    with pytest.raises(FaultError, match=r"^fault 'mumble' ended without saying whether it landed$"):
         mumble()
 
 
@@ -124,64 +132,119 @@ def test_outside_a_run_a_fault_works_and_warns(
         yield Undo(put_back, number=1)
         return landed(True, "taken")
 
-    assert take()["landed"]
-    assert "nothing remembers how to undo 'take'" in caplog.text
-
-
-def test_torn_and_foreign_lines_are_dropped(undo_log: UndoLog) -> None:
-    first = undo_log.owe("step", "take", {})
-    with undo_log.path.open("ab") as file:
-        file.write(b'{"id": "half')
-    second = undo_log.owe("step", "take", {})
-    with undo_log.path.open("ab") as file:
-        file.write(b'[1]\n\xff\xfe\n{"id": "unknown", "event": "undone"}\n{"event": "und')
-    assert [entry.id for entry in undo_log.owed()] == [second, first]
-
-
-def test_an_undo_that_failed_is_owed_until_it_succeeds(undo_log: UndoLog) -> None:
-    identity = undo_log.owe("step", "take", {})
-    for event in ("undoing", "undo-failed", "undoing"):
-        undo_log.note(identity, event)
-        assert len(undo_log.owed()) == 1
-    undo_log.note(identity, "undone", "is back")
-    assert undo_log.owed() == []
-    undo_log.note(identity, "verified")
-    (entry,) = undo_log.entries()
-    assert entry.is_verified and entry.detail == "is back"
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[tuple[str, str]]:
-    """Events of a few undos, each owed before anything else becomes of it."""
-    events: list[tuple[str, str]] = []
-    for _ in range(draw(st.integers(0, 15))):
-        known = sorted({identity for identity, _ in events})
-        fresh = f"undo-{len(known)}"
-        identity = draw(st.sampled_from([*known, fresh]))
-        events.append((identity, "owed" if identity == fresh else draw(st.sampled_from(AFTERWARDS))))
-    return events
-
-
-@given(histories(), st.data())
-def test_any_prefix_of_a_log_torn_anywhere_says_what_is_owed(
-    history: list[tuple[str, str]], data: st.DataObject
-) -> None:
-    lines = [
-        json.dumps({"id": identity, "event": event, "step": "é", "fault": "f", "call": {}}).encode()
-        for identity, event in history
+    assert take() == {"fault": "take", "landed": True, "proof": "taken"}
+    assert caplog.record_tuples == [
+        ("chaostoolkit", logging.WARNING, "Outside `gameday run` nothing remembers how to undo 'take'")
     ]
-    whole = b"\n".join([*lines, b""])
-    cut = data.draw(st.integers(0, len(whole)))
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "undo.jsonl"
-        path.write_bytes(whole[:cut])
-        log = UndoLog(path)
-        # a line that is whole but for its newline counts: nothing of it is missing
-        ends = [sum(len(line) + 1 for line in lines[: number + 1]) - 1 for number in range(len(lines))]
-        written = [event for event, end in zip(history, ends, strict=True) if end <= cut]
-        settled = {identity for identity, event in written if event in ("undone", "verified")}
-        expected = [identity for identity, event in written if event == "owed" and identity not in settled]
-        assert [entry.id for entry in log.owed()] == expected[::-1]
-        # and the log goes on after the tear: the next undo is neither lost nor swallowed
-        identity = log.owe("step", "fault", {})
-        assert [entry.id for entry in log.owed()] == [identity, *expected[::-1]]
+
+
+def test_an_undo_is_written_down_with_the_step_that_owes_it(undo_log: UndoLog) -> None:
+    @fault
+    def take() -> Generator[Undo, None, Landed]:
+        yield Undo(put_back, number=1)
+        return landed(True, "")
+
+    token = current_step.set("freeze the server")
+    try:
+        take()
+    finally:
+        current_step.reset(token)
+    assert [entry.step for entry in undo_log.entries()] == ["freeze the server"]
+
+
+def test_an_action_that_leaves_nothing_behind_owes_nothing(
+    undo_log: UndoLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @fault
+    def look() -> Generator[Undo, None, Landed]:
+        yield nothing("a server")
+        return landed(True, "seen")
+
+    assert look() == {"fault": "look", "landed": True, "proof": "seen"}
+    assert undo_log.entries() == []
+    monkeypatch.delenv("GAMEDAY_UNDO_LOG")
+    assert look()["landed"] and caplog.records == []
+
+
+def test_an_undo_is_data_that_anybody_can_play_from_the_log_alone() -> None:
+    undo = Undo(put_back, target="process 7", number=7)
+    arguments = {"number": 7}
+    assert undo.as_call() == {"module": __name__, "func": "put_back", "verify": None, "arguments": arguments}
+    assert undo.target == "process 7" and Undo(put_back).target == ""
+    undo = Undo(put_back, verify=is_back, number=7)
+    assert undo.as_call()["verify"] == "is_back"
+
+
+def test_nothing_names_what_is_about_to_be_broken_all_the_same() -> None:
+    assert (nothing("a server").func, nothing("a server").target) == (nothing_to_undo, "a server")
+    assert nothing().target == "" and nothing().as_call()["arguments"] == {}
+
+
+def test_a_fault_is_an_ordinary_action_of_chaos_toolkit(undo_log: UndoLog) -> None:
+    @fault
+    def take(number: int, *, hard: bool = False) -> Generator[Undo, None, Landed]:
+        """Take it."""
+        yield Undo(put_back, number=number)
+        return landed(hard, "")
+
+    assert (take.__name__, take.__doc__) == ("take", "Take it.")
+    assert list(inspect.signature(take).parameters) == ["number", "hard"]
+    assert get_type_hints(take) == {"number": int, "hard": bool, "return": dict[str, Any]}
+    assert take(1, hard=True)["landed"] and not take(number=1)["landed"]
+
+
+def test_a_fault_is_told_from_other_functions() -> None:
+    @fault
+    def take() -> Generator[Undo, None, Landed]:
+        yield nothing()
+        return landed(True, "")
+
+    assert is_fault(take) is True
+    assert is_fault(put_back) is False
+
+
+def test_a_preview_says_what_a_fault_would_owe_and_touches_nothing(undo_log: UndoLog) -> None:
+    seen: list[str] = []
+
+    @fault
+    def take(number: int) -> Generator[Undo, None, Landed]:
+        try:
+            yield Undo(put_back, target=f"number {number}", number=number)
+            seen.append("acted")
+        finally:
+            seen.append("closed")
+        return landed(True, "")
+
+    found = preview(take, {"number": 7})
+    assert (found.func, found.target, found.arguments) == (put_back, "number 7", {"number": 7})
+    assert seen == ["closed"] and undo_log.entries() == []
+
+
+def test_a_preview_ends_the_body_at_once_whoever_still_holds_it() -> None:
+    def body() -> Generator[Undo, None, Landed]:
+        yield nothing()
+        return landed(True, "")
+
+    held = body()
+    preview(lambda: held, {})
+    assert inspect.getgeneratorstate(held) == inspect.GEN_CLOSED
+
+
+def test_a_preview_of_a_fault_that_cannot_act_says_why() -> None:
+    @fault
+    def take() -> Generator[Undo, None, Landed]:
+        raise FaultError("no such target")
+        yield nothing()
+
+    with pytest.raises(FaultError, match="no such target"):
+        preview(take, {})
+
+
+def test_a_fault_without_an_undo_is_an_error_in_a_preview() -> None:
+    @fault
+    def take() -> Generator[Undo, None, Landed]:
+        yield from ()
+        return landed(True, "")
+
+    with pytest.raises(FaultError, match=r"^fault 'take' yields no undo$"):
+        preview(take, {})

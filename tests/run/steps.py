@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def take_memory(more_mb: int) -> None:
 def die_as_by_the_oom_killer() -> None:
     """End this process as the kernel does when memory is short."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def blip(pidfile: str) -> bool:
+    """Freeze a service until its probes have timed out, and let it go on."""
+    pid = int(Path(pidfile).read_text())
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.2)
+    os.kill(pid, signal.SIGCONT)
+    time.sleep(0.3)
+    return True
 
 
 # called after everything that overwrite and restore do to a file

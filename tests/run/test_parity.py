@@ -36,7 +36,13 @@ UNMET = process("unmet", "false", kind="probe", tolerance=0)
 ONCE = process("once", "mkdir", "asked", kind="probe", tolerance=0)
 GREET = process("greet", "echo", "hello ${who}")
 LOUD = process("loud", "sh", "-c", "echo out; echo err >&2; exit 3")
+INTERRUPT = python("interrupt", "tests.run.control", "interrupt")
 RAISE = python("raise", "os", "rmdir", arguments={"path": "/no/such/folder"})
+UNREADABLE = {
+    "type": "action",
+    "name": "unreadable",
+    "provider": {"type": "http", "url": "http://127.0.0.1:9/"},
+}
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "an empty method": {"method": []},
@@ -61,6 +67,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "a hypothesis that deviates": {"steady-state-hypothesis": hypothesis(ONCE), "method": [GREET]},
     "a process that fails": {"method": [LOUD, GREET]},
     "an action that raises": {"method": [RAISE, GREET], "rollbacks": [GREET]},
+    "an action that interrupts": {"method": [INTERRUPT, GREET], "rollbacks": [GREET]},
     "rollbacks": {"method": [GREET], "rollbacks": [process("back", "echo", "back")]},
     "a reference": {"steady-state-hypothesis": hypothesis(MET), "method": [{"ref": "met"}]},
     "a background action": {"method": [process("slow", "sleep", "0.3", background=True), GREET]},
@@ -84,7 +91,9 @@ def outputs(journal: dict[str, Any]) -> list[tuple[Any, ...]]:
     runs = (
         [run for state in states if state for run in state["probes"]] + journal["run"] + journal["rollbacks"]
     )
-    return [(run["activity"]["name"], run["status"], run["output"], run.get("tolerance_met")) for run in runs]
+    return [
+        (run["activity"]["name"], run.get("status"), run["output"], run.get("tolerance_met")) for run in runs
+    ]
 
 
 def play(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -137,25 +146,29 @@ def _rollbacks_only_ours(theirs: dict[str, Any], ours: dict[str, Any]) -> list[t
     return [(run["activity"]["name"], run["status"], run["output"], None) for run in ours["rollbacks"]]
 
 
-def test_an_error_in_a_rollback_does_not_stop_the_next_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rollback", [UNREADABLE, RAISE, INTERRUPT], ids=lambda rollback: rollback["name"])
+def test_an_error_in_a_rollback_does_not_stop_the_next_one(tmp_path: Path, rollback: dict[str, Any]) -> None:
     mark = tmp_path / "second"
     experiment = {
         "title": "t",
         "description": "d",
         "method": [],
-        "rollbacks": [
-            {
-                "type": "action",
-                "name": "unreadable",
-                "provider": {"type": "http", "url": "http://127.0.0.1:9/"},
-            },
-            process("touch", "touch", str(mark)),
-        ],
+        "rollbacks": [rollback, process("touch", "touch", str(mark))],
     }
     (tmp_path / "x.json").write_text(json.dumps(experiment))
     done = play([sys.executable, "-m", "gameday", "run", "x.json", "--plain"], tmp_path)
     assert mark.exists()
     assert done.returncode == 1  # a failed rollback never passes
+
+
+def test_an_action_that_interrupts_the_run_fails_it_and_says_why(tmp_path: Path) -> None:
+    experiment = {"title": "t", "description": "d", "method": [INTERRUPT]}
+    (tmp_path / "x.json").write_text(json.dumps(experiment))
+    done = play([sys.executable, "-m", "gameday", "run", "x.json", "--plain"], tmp_path)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "the action 'interrupt' failed: " in said and "enough" in said
+    assert "steady state was not met" not in said
 
 
 def test_a_tolerance_that_cannot_judge_is_not_met_and_rollbacks_are_played(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
@@ -167,3 +167,78 @@ def test_an_undo_that_reads_back_as_not_undone_is_still_owed(tmp_path: Path) -> 
         undoer.dismiss()
     (entry,) = log.entries()
     assert entry.is_verified
+
+
+class Started:
+    """A child that undoes everything it is given, once it can be started. `stuck` are steps that fail."""
+
+    is_alive = True
+    pid = 1
+    failing = 0
+    stuck: ClassVar[set[str]] = set()
+    undone: ClassVar[list[str]] = []
+
+    def __init__(self, modules: list[str]) -> None:
+        if Started.failing:
+            Started.failing -= 1
+            raise BlockingIOError("no more processes")
+
+    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
+        if call["step"] in self.stuck:
+            return [{"ok": False, "said": "stuck"}]
+        self.undone.append(call["step"])
+        return [{"ok": True, "said": "undone"}, {"ok": True, "said": "verified"}]
+
+    def kill(self) -> None:
+        return
+
+
+@pytest.mark.parametrize(("failing", "owed"), [(4, []), (5, ["second"])], ids=["in time", "too late"])
+def test_an_undo_waits_for_a_machine_that_can_start_no_process_and_stops_no_other(
+    tmp_path: Path, failing: int, owed: list[str]
+) -> None:
+    log = UndoLog(tmp_path / "undo.jsonl")
+    for step in ("first", "second"):
+        log.owe(step, "overwrite", {"step": step})
+    with patch("gameday.clock.pause"), patch.object(Started, "failing", failing):
+        undoer = Undoer(start=Started)  # type: ignore[arg-type]
+        assert [entry.step for entry in undoer.play(log)] == owed
+    assert all(entry.is_verified != (entry.step in owed) for entry in log.entries())
+
+
+def test_an_undo_that_works_late_is_followed_by_those_that_it_should_have_come_before(tmp_path: Path) -> None:
+    log = UndoLog(tmp_path / "undo.jsonl")
+    for step in ("first", "second", "third"):
+        log.owe(step, "overwrite", {"step": step})
+    with patch("gameday.clock.pause"), patch.object(Started, "undone", []):
+        undoer = Undoer(start=Started)  # type: ignore[arg-type]
+        with patch.object(Started, "stuck", {"second"}):
+            assert [entry.step for entry in undoer.play(log)] == ["second"]
+        assert undoer.play(log) == []
+        assert Started.undone == ["third", "first", "second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "undone", "verified"),
+    [
+        ([], False, False),
+        ([{"ok": False, "said": "no"}], False, False),
+        ([{"ok": True, "said": "yes"}], False, False),
+        ([{"ok": True, "said": "yes"}, {"ok": False, "said": "it is not"}], False, False),
+        ([{"ok": True, "said": "yes"}, {"ok": None, "said": "no way to tell"}], True, False),
+        ([{"ok": True, "said": "yes"}, {"ok": True, "said": "it is"}], True, True),
+    ],
+    ids=[
+        "nothing said",
+        "failed",
+        "killed before the read-back",
+        "not as before",
+        "no read-back",
+        "as before",
+    ],
+)
+def test_an_undo_is_undone_once_its_read_back_has_said_so_or_that_there_is_none(
+    answers: list[dict[str, Any]], undone: bool, verified: bool
+) -> None:
+    answer = Answer.of(answers)
+    assert (answer.is_undone, answer.is_verified) == (undone, verified)

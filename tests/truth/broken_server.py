@@ -1,10 +1,11 @@
 """A server that breaks on schedule and says when: `python broken_server.py`, orders on standard input.
 
-The first line of orders is `{"seed", "backlog", "outages": [{"kind", "at_s", "for_s"}, …]}`, answered with a
-line that holds the port. The second is the moment (CLOCK_MONOTONIC, nanoseconds) from which `at_s` counts,
-answered with a line when all outages were played. When standard input ends, the last line is the account
-`{"truths", "stalls"}`: for each outage the moments just before and just after each switch, `{"kind", "began",
-"ended"}`; and every stretch `[from, to]` in which the server itself did not run, whatever its mode.
+The first line of orders is `{"seed", "backlog", "errors", "outages": [{"kind", "at_s", "for_s"}, …]}`,
+answered with a line that holds the port; `errors` is the share of requests that fail at any time. The second
+is the moment (CLOCK_MONOTONIC, nanoseconds) from which `at_s` counts, answered with a line when all outages
+were played. When standard input ends, the last line is the account `{"truths", "stalls"}`: for each outage
+the moments just before and just after each switch, `{"kind", "began", "ended"}`; and every stretch
+`[from, to]` in which the server itself did not run, whatever its mode.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ AT_ONCE_RST = struct.pack("ii", 1, 0)
 class Port:
     """The listening port and how it answers now."""
 
-    def __init__(self, seed: int, backlog: int) -> None:
+    def __init__(self, seed: int, backlog: int, errors: float) -> None:
+        self.errors = errors
         self.backlog = backlog
         self.mode = "ok"
         self.chance = random.Random(seed)
@@ -93,7 +95,7 @@ class Connection(asyncio.Protocol):
         if mode == "half" and self.port.chance.random() < 0.5:
             mode = "ok"
         if mode in ("ok", "refused"):
-            self.answer(OK)
+            self.answer(BROKEN if self.port.chance.random() < self.port.errors else OK)
         elif mode == "slow":
             asyncio.get_running_loop().call_later(SLOW_BY_S, self.answer, OK)
         elif mode == "reset":
@@ -131,7 +133,7 @@ async def line_of_orders() -> Any:
 
 async def main() -> None:
     orders = await line_of_orders()
-    port = Port(orders["seed"], orders["backlog"])
+    port = Port(orders["seed"], orders["backlog"], orders["errors"])
     await port.listen()
     print(port.number, flush=True)
     stalls: list[tuple[int, int]] = []

@@ -19,9 +19,10 @@ from typing import Any
 import psutil
 import pytest
 
-from gameday.measure.outage import Outage, Rules, Span, find_outages
+from gameday.measure.bounds import Span
+from gameday.measure.outage import Criteria, Outage, find_outages
 from gameday.measure.samples import read_all
-from gameday.measure.sli import Judged, judge
+from gameday.measure.sli import Goodness, Judged, judge
 from tests.truth.children import child, line, order
 
 pytestmark = pytest.mark.alone
@@ -45,6 +46,8 @@ KINDS: dict[str, tuple[float, float]] = {
     "flapping": (0.15, 10.0),
     "frozen": (0.7, 10.0),  # longer than the timeout: a shorter freeze fails no request
 }
+# the shares of requests that fail at any time, one a kind in turn
+ERRORS = (0.0, 0.0001, 0.0002, 0.0005, 0.001)
 MEDIAN_WIDTH_S = 0.05
 AROUND_NS = 2_000 * MS
 
@@ -89,12 +92,12 @@ def schedule(kind: str, count: int, seed: int) -> list[dict[str, Any]]:
     return outages
 
 
-def broken_server(kind: str, outages: list[dict[str, Any]], seed: int) -> Child:
+def broken_server(kind: str, outages: list[dict[str, Any]], seed: int, errors: float) -> Child:
     """The server of a kind. What happens to a frozen one happens from outside."""
     # a thawed server that first works off a long queue does not answer within L, which the bounds assume
     backlog, own = (8, []) if kind == "frozen" else (1024, outages)
     script = str(Path(__file__).with_name("broken_server.py"))
-    return child([script], {"seed": seed, "backlog": backlog, "outages": own})
+    return child([script], {"seed": seed, "backlog": backlog, "errors": errors, "outages": own})
 
 
 def prober(folder: Path, kind: str, port: int) -> Child:
@@ -131,12 +134,12 @@ def account(kind: str, process: subprocess.Popen[str], freezes: list[Truth]) -> 
 
 
 def observe(
-    folder: Path, outages: dict[str, list[dict[str, Any]]], seed: int
+    folder: Path, outages: dict[str, list[dict[str, Any]]], seed: int, errors: dict[str, float]
 ) -> tuple[dict[str, list[Truth]], int]:
     """Play every outage while the probers watch; the truth, by kind, and when the play began."""
     with contextlib.ExitStack() as stack:
         servers = {
-            kind: stack.enter_context(broken_server(kind, mine, seed + number))
+            kind: stack.enter_context(broken_server(kind, mine, seed + number, errors[kind]))
             for number, (kind, mine) in enumerate(outages.items())
         }
         ports = {kind: int(line(process)) for kind, process in servers.items()}
@@ -161,18 +164,25 @@ def observe(
 def judged_of(folder: Path, kind: str, start_ns: int) -> Judged:
     """What the prober recorded of a kind's port since all of them were at work."""
     limit_ns = GOOD_WITHIN_MS * MS if kind == "slow" else None
-    judged = judge(read_all(folder, f"probe-{kind}"), good_within_ns=limit_ns)
+    judged = judge(read_all(folder, f"probe-{kind}"), Goodness(within_ns=limit_ns, is_probed=True))
     return judged.between(start_ns, int(judged.scheduled_ns[-1]) + 1)
 
 
-def measured(judged: Judged) -> list[Outage]:
-    """The outages that gameday finds in it."""
+def measured(judged: Judged, errors: float) -> list[Outage]:
+    """The outages that gameday finds in it; an objective of 100 % bears no error."""
     first_ns = int(judged.scheduled_ns[0])
     baseline = judged.between(first_ns, first_ns + round(BASELINE_S * 1e9))
-    rules = Rules(
-        Fraction(1), 200 * MS, round(SUSTAIN_S * 1e9), baseline.longest_good_latency_ns(), PERIOD_NS
+    objective, window_ns = (Fraction(99, 100), 2_000 * MS) if errors else (Fraction(1), 200 * MS)
+    criteria = Criteria(
+        objective,
+        window_ns,
+        round(SUSTAIN_S * 1e9),
+        baseline.longest_good_latency_ns(),
+        PERIOD_NS,
+        int((~baseline.good).sum()),
+        len(baseline),
     )
-    return find_outages(judged, rules)
+    return find_outages(judged, criteria)
 
 
 def holds(span: Span | None, truth: tuple[int, int]) -> bool:
@@ -180,13 +190,13 @@ def holds(span: Span | None, truth: tuple[int, int]) -> bool:
     return span is not None and span.low_ns <= truth[1] and span.high_ns >= truth[0]
 
 
-def check(folder: Path, seed: int, count: int) -> None:
+def check(folder: Path, seed: int, count: int, errors: dict[str, float]) -> None:
     outages = {kind: schedule(kind, count + (number < 4), seed) for number, kind in enumerate(KINDS)}
-    truths, start_ns = observe(folder, outages, seed)
+    truths, start_ns = observe(folder, outages, seed, errors)
     wrong, widths, slowness = [], [], []
     for kind, expected in truths.items():
         judged = judged_of(folder, kind, start_ns)
-        found = measured(judged)
+        found = measured(judged, errors[kind])
         kind_widths = []
         for truth in expected:
             same = [o for o in found if o.began.low_ns <= truth.ended[1] and _end(o) >= truth.began[0]]
@@ -202,13 +212,15 @@ def check(folder: Path, seed: int, count: int) -> None:
             assert outage.low_s is not None and outage.high_s is not None
             shortest = (truth.ended[0] - truth.began[1]) / 1e9
             longest = (truth.ended[1] - truth.began[0]) / 1e9
+            # no objective that is shorter than the truth is met: the upper bound decides
             assert outage.low_s <= longest and shortest <= outage.high_s
             kind_widths.append(outage.high_s - outage.low_s)
             after = judged.between(truth.ended[1], truth.ended[1] + AROUND_NS)
             slowness.append(after.longest_good_latency_ns() / 1e9)
         widths += kind_widths
         median_ms = statistics.median(kind_widths) * 1000 if kind_widths else float("nan")
-        print(f"{kind:10} {len(kind_widths):3} of {len(expected):3} held, median width {median_ms:6.1f} ms")
+        told = f"{len(kind_widths):3} of {len(expected):3} held, median width {median_ms:6.1f} ms"
+        print(f"{kind:10} {errors[kind]:7.2%} of errors, {told}")
     print(f"all        {len(widths):3} held, median width {statistics.median(widths) * 1000:.1f} ms")
     assert wrong == []
     assert len(widths) >= 100
@@ -221,11 +233,22 @@ def _end(outage: Outage) -> int:
     return outage.ended.high_ns if outage.ended is not None else 2**62
 
 
+def in_turn(first: int) -> dict[str, float]:
+    """The share of errors of each kind."""
+    return {kind: ERRORS[(first + number) % len(ERRORS)] for number, kind in enumerate(KINDS)}
+
+
 def test_a_hundred_outages_of_known_length_lie_in_their_intervals(tmp_path: Path) -> None:
-    check(tmp_path, SEED, 12)
+    check(tmp_path, SEED, 12, in_turn(0))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(5))
 def test_soak_five_hundred_outages_lie_in_their_intervals(tmp_path: Path, seed: int) -> None:
-    check(tmp_path, seed, 12)
+    check(tmp_path, seed, 12, in_turn(seed))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("errors", ERRORS)
+def test_soak_outages_among_errors_lie_in_their_intervals(tmp_path: Path, errors: float) -> None:
+    check(tmp_path, SEED, 12, dict.fromkeys(KINDS, errors))

@@ -37,7 +37,8 @@ def _notes(before: Record, after: Record) -> Iterator[str]:
     if one.sha256 != other.sha256:
         titles = f": '{one.title}' and '{other.title}'" if one.title != other.title else ""
         yield f"the experiments differ ({one.sha256[:12]}, {other.sha256[:12]}){titles}"
-    pairs = {
+    pairs: dict[str, tuple[object, object]] = {
+        "the measuring rules differ": (before.rules, after.rules),
         "the services differ": (_name(before), _name(after)),
         "the hosts differ": (before.environment.get("host"), after.environment.get("host")),
         "the loads differ": (_users(before), _users(after)),

@@ -1,0 +1,29 @@
+"""How the processes of a run are started: as processes, but a simulation has ways of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gameday.run.children import Child, Load, Undoing, wait_for_words
+from gameday.run.guardian import Guardian
+
+Orders = dict[str, Any]
+Environment = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What starts each of them, and what waits until one of them says something."""
+
+    engine: Callable[[Orders, Path, Environment], Child] = Child.engine
+    recorder: Callable[[str, str, Orders, Path], Child] = Child.recorder
+    load: Callable[[list[str], Path, Environment, int], Load] = Load.start
+    undoing: Callable[[list[str]], Undoing] = Undoing.start
+    guardian: Callable[[Orders, Path], Guardian] = Guardian
+    wait_for_words: Callable[[list[Child], float], None] = wait_for_words
+
+
+AS_PROCESSES = Launch()
