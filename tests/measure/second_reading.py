@@ -511,7 +511,7 @@ def starts_of(rto: Incident, history: History, inject: int | None) -> dict[str, 
         began["declare"] = (declared, declared)
     lengths = {}
     for name, (earliest, latest) in began.items():
-        least, most = max(0, low - latest), high - earliest
+        least, most = max(0, low - latest), max(0, high - earliest)
         start = rto.impact if name == "impact" else earliest
         lengths[name] = (min(max(rto.recovered - start, least), most), least, most)
     return lengths
@@ -578,12 +578,15 @@ def longest_silence(at: list[int], span: Pair) -> int:
     return max(later - sooner for sooner, later in pairwise(edges))
 
 
-def excused(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """The skipped rows during which one that was sent was failing, and those without such an excuse."""
-    failing = [(row.sent, row.done) for row in rows if not row.skipped and not row.ok]
+def excused(rows: list[Row], baseline: Pair) -> tuple[list[Row], list[Row]]:
+    """The skipped rows during which one that was sent failed, or took long, and those without such an excuse."""
+    sent = [row for row in rows if not row.skipped]
+    right = [r.done - r.sent for r in sent if r.ok and baseline[0] <= r.scheduled < baseline[1]]
+    long = 2 * max(right, default=0)
+    failing = [(row.sent, row.done) for row in sent if not row.ok or row.done - row.sent > long]
     skipped = [row for row in rows if row.skipped]
-    while_failing = [r for r in skipped if any(a <= r.scheduled <= b for a, b in failing)]
-    return while_failing, [row for row in skipped if row not in while_failing]
+    known = [r for r in skipped if any(a <= r.done and b >= r.scheduled for a, b in failing)]
+    return known, [row for row in skipped if row not in known]
 
 
 def silence_kinds(
@@ -600,7 +603,7 @@ def silence_kinds(
     for recorder, period in periods.items():
         assert period is not None
         limit = max(10 * period, S // 2)
-        while_failing, unexplained = excused(rows.get(recorder, []))
+        while_failing, unexplained = excused(rows.get(recorder, []), history.phases["baseline"])
         explained = [row.scheduled for row in while_failing]
         seen = [[row.sent for row in rows.get(recorder, []) if not row.skipped]]
         seen += [[k.sent for k in known[n]] for n, s in enumerate(plan.slis) if s.recorder == recorder]
