@@ -337,7 +337,7 @@ class Search:
         longest += [delay for at, delay in delays if impact <= at < impact + near]
         if back is not None:
             recovered = self.first_answer(back)
-            longest += [latency for at, latency in good if recovered <= at <= recovered + near]
+            longest += [latency for at, latency in good if recovered <= at < recovered + near]
             longest += [delay for at, delay in delays if recovered - near <= at <= recovered]
         return max(longest)
 
@@ -408,11 +408,12 @@ class Search:
         until = self.at[back] + self.sustain
         held = [i for i in range(back, len(samples)) if self.at[i] <= until]
         up = self.reach(range(first + 1, last), held)
+        until = max(until, samples[back].done)
+        answers = sorted(s.done for s in samples[back:] if not s.bad and s.scheduled <= until)
         if up is None:
-            until = max(until, samples[back].done)
-            return low, max(s.done for s in samples[back:] if not s.bad and s.scheduled <= until)
-        hidden = [i for i in held if not samples[i].bad].index(up)
-        return low, sorted(s.done for s in samples[back:] if not s.bad)[hidden]
+            return low, answers[-1]
+        hidden = sum(not samples[i].bad for i in range(back, up))
+        return low, answers[hidden]
 
 
 # ------------------------------------------------------------------------------------ moments and RTO
@@ -430,8 +431,8 @@ def inject_of(steps: tuple[Step, ...]) -> int | None:
 
 def takeover_of(steps: tuple[Step, ...]) -> int | None:
     """The end of the first failover step."""
-    first = min((s for s in steps if s.role == "failover"), key=lambda s: s.started_ns, default=None)
-    return None if first is None else first.ended_ns
+    ends = [s.ended_ns for s in steps if s.role == "failover" and not s.has_failed and s.ended_ns is not None]
+    return min(ends, default=None)
 
 
 def undo_begins(history: History) -> int:
