@@ -142,9 +142,8 @@ def in_words(module: str, made: list[Mutant] | CannotSay) -> str:
     """What became of a module's mutants: their number and the survivors."""
     if isinstance(made, CannotSay):
         return f"{module} cannot be tried:\n{made}\n"
-    left = sorted((mutant for mutant in made if mutant.is_left), key=lambda mutant: mutant.line)
-    survivors = [f"{mutant}\n" for mutant in left]
-    return "\n".join([f"{module}: {len(made)} mutants, {len(survivors)} survived", *survivors])
+    survivors = sorted((mutant for mutant in made if mutant.is_left), key=lambda mutant: mutant.line)
+    return "\n".join([f"{module}: {len(made)} mutants, {len(survivors)} survived", *map(str, survivors)])
 
 
 def told(mutants: list[Mutant], unmade: list[Equivalent], least_score: float, seconds: float) -> float:
@@ -153,12 +152,12 @@ def told(mutants: list[Mutant], unmade: list[Equivalent], least_score: float, se
         where = f"{each.module} {each.function}"
         print(f"equivalent.toml names a change of {where} that nobody makes: {each.was}")
     count = Counter(mutant.status for mutant in mutants)
-    counted = len(mutants) - count[EQUIVALENT]
+    counted, hung = len(mutants) - count[EQUIVALENT], count["timeout"]
     killed = sum(mutant.is_killed for mutant in mutants)
     score = 100 * killed / counted if counted else 100.0
     print(
-        f"{counted} mutants: {killed} killed ({count['timeout']} by hanging), {counted - killed} survived: "
-        f"{score:.1f} % (at least {least_score:g} %); {count[EQUIVALENT]} more are equivalent; {seconds:.0f} s"
+        f"{counted} mutants: {killed} killed ({hung} by hanging), {counted - killed} survived: {score:.1f} % "
+        f"(at least {least_score:g} %); {count[EQUIVALENT]} more are equivalent; {seconds:.0f} s"
     )
     return score
 
