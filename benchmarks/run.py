@@ -9,6 +9,7 @@ import sys
 
 import evidence
 import halts
+import ledger
 import measuring
 import prober
 import recorder
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "recorder": recorder.measure,
     "measuring": measuring.measure,
     "prober": prober.measure,
+    "ledger": ledger.measure,
     "halts": halts.measure,
     "evidence": evidence.measure,
 }

@@ -82,7 +82,9 @@ def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger
         periods_ns["ledger"] = plan.write_period_ns
     watched = watched_span(history)
     recorders = tuple(
-        RecorderFigures(name, len(recorded), periods_ns.get(name), silence_of(recorded, watched))
+        RecorderFigures(
+            name, len(recorded), periods_ns.get(name), silence_of(recorded, watched, history.steady)
+        )
         for name, recorded in sorted(samples.items())
     )
     return Figures(slis, rto, loss, rpo_s, recorders)
@@ -132,7 +134,7 @@ def _sli(
         outages=outages,
         budget=budget_cost(judged, sli.share, during[0], end_ns) if during else None,
         longest_good_ns=baseline.longest_good_latency_ns(),
-        silence=silence_of(samples, watched_span(history), judged),
+        silence=silence_of(samples, watched_span(history), history.steady, judged),
     )
 
 

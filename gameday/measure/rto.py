@@ -110,6 +110,7 @@ def _is_told_by(outage: Outage, probed: list[Outage]) -> bool:
 
 
 def _interval(start_ns: int, began: Span, recovered_ns: int, ended: Span) -> Interval:
+    """The interval between two spans; 0 where the start was later than the end."""
     low_ns = max(0, ended.low_ns - began.high_ns)
-    high_ns = ended.high_ns - began.low_ns
+    high_ns = max(low_ns, ended.high_ns - began.low_ns)
     return Interval(min(max(recovered_ns - start_ns, low_ns), high_ns), low_ns, high_ns)

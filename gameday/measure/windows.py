@@ -37,7 +37,9 @@ class Windows:
         whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[:1] + window_ns)[0])
         missing = whole - 1 - np.arange(whole, dtype=np.int64)
         slack[:whole] += missing * (objective.denominator - objective.numerator)
-        misses = np.flatnonzero(slack < 0)
+        # of samples of one moment only the last one's window is whole
+        is_last = np.append(np.diff(judged.scheduled_ns) > 0, True)
+        misses = np.flatnonzero((slack < 0) & is_last)
         return cls(judged, objective.denominator, starts, np.flatnonzero(~judged.good), misses, slack[misses])
 
     def first_miss(self, floor: int) -> int | None:

@@ -30,6 +30,7 @@ BETWEEN_ROUNDS_S = 0.5
 READ_TIMEOUT_S = 5.0
 CLOSE_WITHIN_S = 10.0
 FINISH_WITHIN_S = 1.0
+TURN_WITHIN_S = 0.25
 FULL = "not sent: the ledger is full"
 EXHAUSTED = "not sent: no file, port or memory left"
 
@@ -50,11 +51,10 @@ class Writer:
     def __init__(self, store: Store, ledger: Ledger, folder: Path, run: str) -> None:
         self.store = store
         self.ledger = ledger
-        self.timeout_ns = round(ledger.timeout * clock.NS_PER_S)
         self.run = run
         self.log = WriteLog(folder)
         self.samples = SampleWriter(folder, "ledger")
-        self.waiting: deque[int] = deque()  # when each was due, oldest first
+        self.waiting: deque[tuple[int, int]] = deque()  # when each was due, and when this process came to it
         self.flights = InFlight(at_once(store))
         self.outcomes = bytearray()  # by number; a byte each, since there may be millions
         self.is_done = False
@@ -72,21 +72,25 @@ class Writer:
         self.samples.close()
 
     def _is_due(self, due_ns: int) -> None:
-        if len(self.waiting) < MAX_AT_ONCE:
-            self.waiting.append(due_ns)
-        else:
-            self._skip(due_ns)
+        self.waiting.append((due_ns, clock.now_ns()))
         self._take_turns()
+        if self.waiting:
+            asyncio.get_running_loop().call_later(TURN_WITHIN_S, self._take_turns)
 
     def _take_turns(self) -> None:
-        """Send the oldest that wait as far as there are turns; what has waited too long is not sent."""
-        overdue_ns = clock.now_ns() - self.timeout_ns
-        while self.waiting and self.waiting[0] <= overdue_ns:
-            self._skip(self.waiting.popleft())
+        """Send what waits as far as there are turns, the newest first: a backlog must not make all late.
+
+        What has had no turn within `TURN_WITHIN_S` is skipped: sent seconds after it was due, it would look
+        like a ledger that was held up.
+        """
         while self.waiting and not self.flights.is_full:
-            write = asyncio.create_task(self._one(self.waiting.popleft()))
+            due_ns, _ = self.waiting.pop()
+            write = asyncio.create_task(self._one(due_ns))
             self.flights.start(write)
             write.add_done_callback(lambda _: self._take_turns())
+        overdue_ns = clock.now_ns() - round(TURN_WITHIN_S * clock.NS_PER_S)
+        while self.waiting and (self.waiting[0][1] <= overdue_ns or len(self.waiting) > MAX_AT_ONCE):
+            self._skip(self.waiting.popleft()[0])
 
     def _skip(self, due_ns: int) -> None:
         """It was never sent, so it is no write: only the samples know of it."""
@@ -129,7 +133,7 @@ class Writer:
         )
 
     async def _finish(self) -> None:
-        """What waits gets its turn or is skipped as before: within two timeouts everything has ended."""
+        """What waits gets its turn or is skipped, as before; then everything ends within a timeout."""
         while self.flights.tasks:
             await self.flights.finish(self.ledger.timeout + FINISH_WITHIN_S)
 

@@ -503,10 +503,10 @@ def test_the_undo_log_is_recorded_with_where_each_undo_stands(pack: Pack, assemb
     first = log.owe("freeze", "pause", {"func": "thaw"})
     second = log.owe("cut", "partition", {"activity": {}})
     third = log.owe("fill", "disk", {})
+    log.note(third, "undo-failed", "no such disk")
+    log.note(second, "undone")
     log.note(first, "undone", "it runs")
     log.note(first, "verified")
-    log.note(second, "undone")
-    log.note(third, "undo-failed", "no such disk")
     record, given = assembled()
     assert [each.model_dump() for each in record.undo] == [
         {"fault": "pause", "step": "freeze", "state": "undone", "verified": True, "detail": "it runs"},

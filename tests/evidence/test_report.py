@@ -292,6 +292,7 @@ def test_unreadable_samples_are_an_error_that_names_the_file(drill, tmp_path):
         report.render(pack)
 
 
+@pytest.mark.alone
 def test_a_hundred_thousand_samples_are_drawn_in_under_three_seconds(tmp_path):
     pack = example.failover(tmp_path, per_s=2000)
     assert sum(recorder.samples for recorder in pack.read_record().recorders) > 90_000

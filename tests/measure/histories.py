@@ -165,15 +165,8 @@ class Run:
         spans = {
             name: (at(start), at(end)) for (name, start), end in zip(self.phases.items(), ends, strict=True)
         }
-        told: dict[str, Any] = {"status": "completed", **self.facts}
-        return History(
-            Tie(at(0), 0),
-            Tie(at(self.end_s), self.end_s * S),
-            spans,
-            self.steps,
-            moments=moments(self.steps),
-            **told,
-        )
+        told: dict[str, Any] = {"moments": moments(self.steps), "status": "completed", **self.facts}
+        return History(Tie(at(0), 0), Tie(at(self.end_s), round(self.end_s * S)), spans, self.steps, **told)
 
     @property
     def recorded(self) -> dict[str, Samples]:

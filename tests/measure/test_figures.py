@@ -69,6 +69,13 @@ def test_each_start_has_its_own_interval() -> None:
     assert rto.starts["inject"].low_ns == rto.ended.low_ns - at(6)
 
 
+def test_a_start_after_the_recovery_is_a_time_of_0() -> None:
+    drill = run((6.1, 7))
+    told = {**drill.history.moments, "declare": at(9)}
+    interval = run((6.1, 7), facts={"moments": told}).figures.rto.starts["declare"]
+    assert (interval.length_ns, interval.low_ns, interval.high_ns) == (0, 0, 0)
+
+
 def test_the_figure_lies_within_its_interval() -> None:
     for interval in run((6.1, 7)).figures.rto.starts.values():
         assert interval.low_ns <= interval.length_ns <= interval.high_ns

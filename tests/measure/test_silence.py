@@ -11,10 +11,11 @@ from gameday.measure.sli import judge
 from tests.measure.histories import MS, S, at, samples
 
 ALL = (at(0), at(2))
+NEVER = (0, 0)
 
 
 def longest_s(marks: str, watched: tuple[int, int] = ALL) -> float:
-    found = silence_of(samples(marks), watched).longest_gap_ns
+    found = silence_of(samples(marks), watched, NEVER).longest_gap_ns
     assert found is not None
     return found / S
 
@@ -32,13 +33,13 @@ def test_what_was_sent_outside_the_span_breaks_no_silence() -> None:
 
 
 def test_nothing_is_watched_in_an_empty_span() -> None:
-    assert silence_of(samples("++"), (0, 0)) == Silence(None)
-    assert silence_of(samples("++"), (5, 5)) == Silence(None)
+    assert silence_of(samples("++"), (0, 0), NEVER) == Silence(None)
+    assert silence_of(samples("++"), (5, 5), NEVER) == Silence(None)
 
 
 def test_it_is_by_what_was_really_sent() -> None:
     held = samples("+" * 20, delays_ms={index: 900 - 100 * (index - 5) for index in range(5, 14)})
-    assert silence_of(held, ALL).longest_gap_ns == 1000 * MS
+    assert silence_of(held, ALL, NEVER).longest_gap_ns == 1000 * MS
 
 
 @pytest.mark.parametrize(
@@ -58,33 +59,45 @@ def test_it_is_too_long_above_ten_periods_and_half_a_second(
 
 
 def test_a_sample_that_was_not_sent_is_a_silence_unless_something_was_failing_then() -> None:
-    alone = silence_of(samples("+" * 5 + "S" * 8 + "+" * 7), ALL)
+    alone = silence_of(samples("+" * 5 + "S" * 8 + "+" * 7), ALL, NEVER)
     assert (alone.longest_gap_ns, alone.unexplained) == (900 * MS, 8)
-    hanging = silence_of(samples("+" * 4 + "T" + "S" * 8 + "+" * 7), ALL)
+    hanging = silence_of(samples("+" * 4 + "T" + "S" * 8 + "+" * 7), ALL, NEVER)
     assert (hanging.longest_gap_ns, hanging.unexplained) == (100 * MS, 0)
 
 
 def test_a_failure_explains_what_was_due_until_it_was_known_and_no_more() -> None:
-    found = silence_of(samples("T" + "S" * 14 + "+" * 5), ALL)  # the timeout is known at 1.0 s
+    found = silence_of(samples("T" + "S" * 14 + "+" * 5), ALL, NEVER)  # the timeout is known at 1.0 s
     assert found.unexplained == 4
 
 
 def test_a_failure_that_comes_later_explains_nothing_before() -> None:
-    assert silence_of(samples("+" * 5 + "SSS" + "-" + "+" * 11), ALL).unexplained == 3
+    assert silence_of(samples("+" * 5 + "SSS" + "-" + "+" * 11), ALL, NEVER).unexplained == 3
 
 
 def test_the_longest_of_several_failures_explains() -> None:
-    assert silence_of(samples("T-" + "S" * 8 + "+" * 10), ALL).unexplained == 0
+    assert silence_of(samples("T-" + "S" * 8 + "+" * 10), ALL, NEVER).unexplained == 0
+
+
+def test_what_hangs_explains_too_when_it_takes_more_than_twice_as_long_as_usual() -> None:
+    frozen = samples("+" * 5 + "L" + "SS" + "+" * 12)  # answered after 300 ms, else after 2 ms
+    assert silence_of(frozen, ALL, (at(0), at(0.5))).unexplained == 0
+    assert silence_of(frozen, ALL, NEVER).unexplained == 2
+    slow = samples("L" + "+" * 4 + "L" + "SS" + "+" * 12)
+    assert silence_of(slow, ALL, (at(0), at(0.5))).unexplained == 2
+    just = samples("+" * 5 + "L" + "SS" + "+" * 12, latency_ms=150)
+    assert silence_of(just, ALL, (at(0), at(0.5))).unexplained == 2
+    just = samples("+" * 5 + "L" + "SS" + "+" * 12, latency_ms=149)
+    assert silence_of(just, ALL, (at(0), at(0.5))).unexplained == 0
 
 
 def test_what_was_not_sent_outside_the_span_does_not_matter() -> None:
-    assert silence_of(samples("S" * 5 + "+" * 15 + "S"), (at(0.5), at(2))).unexplained == 0
+    assert silence_of(samples("S" * 5 + "+" * 15 + "S"), (at(0.5), at(2)), NEVER).unexplained == 0
 
 
 def test_the_silence_of_an_sli_is_by_what_is_known_of_it() -> None:
     made = samples("+" * 20)
     known = judge(samples("+" * 5 + "." * 7 + "+" * 8))
-    assert silence_of(made, ALL, known).longest_gap_ns == 800 * MS
+    assert silence_of(made, ALL, NEVER, known).longest_gap_ns == 800 * MS
 
 
 # the prober's own delays

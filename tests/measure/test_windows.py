@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from gameday.measure.windows import Windows
@@ -56,6 +57,16 @@ def test_what_is_forgiven_is_only_what_lies_before() -> None:
 def test_later_windows_are_found_too() -> None:
     made = windows("--" + "+" * 100 + "--" + "+" * 5, "9/10")
     assert made.first_miss(2) == 103
+
+
+def test_samples_of_one_moment_are_in_its_window_whatever_their_order() -> None:
+    for order in ("-+", "+-"):
+        made = judged("+" * 9 + order + "+" * 12)
+        times = made.scheduled_ns.copy()
+        times[9:11] = times[10]
+        both = replace(made, scheduled_ns=times)
+        assert Windows.of(both, Fraction("9/10"), S).misses.tolist() == []
+        assert Windows.of(both, Fraction("91/100"), S).misses.tolist() == list(range(10, 20))
 
 
 def test_no_window_misses_when_all_is_good() -> None:

@@ -35,6 +35,8 @@ pytest_add_cli_args_test_selection = {tests}
 timeout_constant = 1.0
 timeout_multiplier = 6.0
 """
+# in memory, where there is such a folder: a disk that is busy would let mutants look as if they hung
+MEMORY = Path("/dev/shm")
 # where CI is set, Hypothesis plays the same examples each time, and without deadlines
 ENVIRONMENT = {"CI": "true", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -97,7 +99,8 @@ def tried(modules: list[str], tests: dict[str, list[str]]) -> list[Mutant]:
 def tried_of(module: str, tests: list[str], processes: int) -> list[Mutant]:
     """Every mutant of one module, tried in a copy of its own. Raises CannotSay when its tests fail anyway."""
     source = (ROOT / module).read_text()
-    with tempfile.TemporaryDirectory(prefix="gameday-mutants-") as name:
+    where = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="gameday-mutants-", dir=where) as name:
         folder = Path(name)
         for part in ("gameday", "tests"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -107,7 +110,7 @@ def tried_of(module: str, tests: list[str], processes: int) -> list[Mutant]:
         done = subprocess.run(
             [sys.executable, str(HERE / "mutate.py"), str(processes)],
             cwd=folder,
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ENVIRONMENT,
+            env={**os.environ, **ENVIRONMENT, "TMPDIR": name, "PYTHONPATH": ""},
             capture_output=True,
             text=True,
             check=False,

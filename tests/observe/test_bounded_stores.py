@@ -215,7 +215,7 @@ def test_a_write_to_a_frozen_server_ends_when_its_time_is_over(primary: Node) ->
         await store.close()
         return took_s
 
-    assert play(whole()) < 1.0  # psycopg alone would wait for the server for seconds more
+    assert play(whole()) < 3.0  # psycopg alone would wait for the server for seconds more
 
 
 def test_a_server_does_not_keep_a_session_for_a_write_that_was_given_up(primary: Node) -> None:

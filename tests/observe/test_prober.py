@@ -192,7 +192,7 @@ def frozen_port() -> Iterator[int]:
 async def asked_tcp(port: int, expect: str | None) -> str:
     asking = asker(Probe.model_validate({"tcp": f"127.0.0.1:{port}", "expect": expect}))
     try:
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(0.5):
             answer = await asking.ask()
     except TimeoutError:
         return "timeout"

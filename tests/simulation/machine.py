@@ -396,6 +396,10 @@ class Kernel:
         machine.me().unsynced.discard(path)
         machine.unlinked = {new for new in machine.unlinked if new.parent != path}
 
+    def unlink(self, path: Path) -> None:
+        self.machine.me()  # whoever is dead tidies nothing up
+        path.unlink()
+
     def is_full(self) -> bool:
         disk = self.machine.disk
         return disk.is_full and (disk.for_good or any(self.machine.folder.rglob(reserve.NAME)))
