@@ -1,4 +1,4 @@
-"""Whole runs at random, a seed each: what truly happened to a service, what recorders saw, what was played."""
+"""Whole runs at random, a seed each: what truly befell a service, what was seen of it, what was played."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EDGES = ("baseline", "method", "recovery", "verification", "undo", "after-check"
 class Trouble:
     """The truth: what is wrong with the service in [begin, end).
 
-    kind: `refuses` at once, `hangs` until the end, `fails` for a share of requests, `slow` by so much. on: the
-    SLIs that notice.
+    kind: `refuses` at once, `hangs` until the end, `fails` for a share of requests, `slow` by so much. on:
+    the SLIs that notice.
     """
 
     kind: str
