@@ -13,6 +13,8 @@ from gameday.measure.sli import Judged
 # an open-loop recorder that was silent longer than this may have missed an outage
 GAP_PERIODS = 10
 GAP_LEAST_NS = NS_PER_S // 2
+# a recorder that runs gives up sooner than this
+GIVEN_UP_WITHIN_NS = NS_PER_S // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def silence_of(
 def _hanging_during(samples: Samples, skipped: Samples, steady: tuple[int, int]) -> Flags:
     """For each skipped sample, whether one that was sent failed or hung between its due time and its end.
 
-    Hung is what took more than twice as long as any right answer in the steady state.
+    Hung is what took more than twice as long as any right answer in the steady state. What was given up late
+    was skipped by a recorder that was held up itself.
     """
     sent = samples.where(~samples.skipped)
     took_ns = sent.done_ns - sent.sent_ns
@@ -68,4 +71,4 @@ def _hanging_during(samples: Samples, skipped: Samples, steady: tuple[int, int])
     done_ns: Times = np.maximum.accumulate(failed.done_ns[order])
     place = np.searchsorted(sent_ns, skipped.done_ns, side="right") - 1
     explained: Flags = (place >= 0) & (done_ns[np.maximum(place, 0)] >= skipped.scheduled_ns)
-    return explained
+    return explained & (skipped.latency_ns <= GIVEN_UP_WITHIN_NS)

@@ -24,7 +24,7 @@ from gameday.samples import SampleWriter
 from gameday.writes import WriteLog, write_found
 
 FLUSH_EVERY_S = 0.02
-READERS = 32
+READERS = 8  # the read-back must not be a load that customers notice
 READ_ROUNDS = 4
 BETWEEN_ROUNDS_S = 0.5
 READ_TIMEOUT_S = 5.0

@@ -104,6 +104,7 @@ def test_a_line_without_a_moment_is_at_0(undo_log: UndoLog) -> None:
         (("owed", "landed", "undoing", "undo-failed"), True, False),
         (("owed", "undone"), False, False),
         (("owed", "undone", "verified"), False, True),
+        (("owed", "undone", "verified", "undoing"), False, True),
         (("owed", "undone", "undoing"), False, False),
         (("owed", "undone", "verified", "undone"), False, False),
     ],

@@ -1,4 +1,4 @@
-"""Whole runs at random, a seed each: what truly happened to a service, what recorders saw of it, what was played."""
+"""Whole runs at random, a seed each: what truly befell a service, what was seen of it, what was played."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EDGES = ("baseline", "method", "recovery", "verification", "undo", "after-check"
 class Trouble:
     """The truth: what is wrong with the service in [begin, end).
 
-    kind: `refuses` at once, `hangs` until the end, `fails` for a share of requests, `slow` by so much. on: the SLIs
-    that notice.
+    kind: `refuses` at once, `hangs` until the end, `fails` for a share of requests, `slow` by so much. on:
+    the SLIs that notice.
     """
 
     kind: str
@@ -158,7 +158,7 @@ class Maker:
         exit_code = self.chance.choices((None, 0, 1), (8, 2, 0.05))[0]
         return Step(name, kind, phase, begin, begin + length, role, None, status, landed, exit_code=exit_code)
 
-    def history(
+    def history(  # noqa: PLR0911 - a fate a line
         self, phases: dict[str, tuple[int, int]], steps: tuple[Step, ...], rows: dict[str, list[Row]]
     ) -> History:
         """The history: complete, or halted, aborted or unsteady."""

@@ -1,14 +1,14 @@
 """A second reading of docs/measurement.md: plain integers and fractions, brute force, section by section.
 
-It shares nothing with `gameday.measure` but the plan and the history that go in, so that where both agree, the
-page says it. Times are nanoseconds on the run clock.
+It shares nothing with `gameday.measure` but the plan and the history that go in, so that where both agree,
+the page says it. Times are nanoseconds on the run clock.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -76,7 +76,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Sli:
-    """What was measured of one SLI. unknown: the scheduled times of the samples that say nothing of the service."""
+    """What was measured of one SLI. unknown: when the samples were due that say nothing of the service."""
 
     unknown: tuple[int, ...]
     before: Fraction | None
@@ -347,7 +347,7 @@ class Search:
         return Core(first, last, self.weights(inside))
 
     def surely(self, core: Core, step: int) -> int:
-        """The first (step 1) or last (step -1) bad sample that can't as well be an error of the steady state."""
+        """The first (step 1) or last (step -1) bad sample that is no error of the steady state."""
         edge, end = (core.first, core.last) if step == 1 else (core.last, core.first)
         if core.weights is None:
             return edge
@@ -580,7 +580,7 @@ def longest_silence(at: list[int], span: Pair) -> int:
 
 
 def excused(rows: list[Row], baseline: Pair) -> tuple[list[Row], list[Row]]:
-    """The skipped rows during which one that was sent failed, or took long, and those without such an excuse."""
+    """The skipped rows during which one that was sent failed or took long, and those without an excuse."""
     sent = [row for row in rows if not row.skipped]
     right = [r.done - r.sent for r in sent if r.ok and baseline[0] <= r.scheduled < baseline[1]]
     long = 2 * max(right, default=0)

@@ -90,6 +90,12 @@ def test_what_hangs_explains_too_when_it_takes_more_than_twice_as_long_as_usual(
     assert silence_of(just, ALL, (at(0), at(0.5))).unexplained == 0
 
 
+def test_what_was_given_up_late_was_skipped_by_a_recorder_that_was_held_up() -> None:
+    for late_ms, unexplained in ((500, 0), (501, 1)):
+        made = samples("T" + "+" * 4 + "S" + "+" * 14, delays_ms={5: late_ms})
+        assert silence_of(made, ALL, NEVER).unexplained == unexplained
+
+
 def test_what_was_not_sent_outside_the_span_does_not_matter() -> None:
     assert silence_of(samples("S" * 5 + "+" * 15 + "S"), (at(0.5), at(2)), NEVER).unexplained == 0
 

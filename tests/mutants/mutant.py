@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from textwrap import dedent, indent
 
+EQUIVALENT = "equivalent"
 HUNK = re.compile(r"@@ -(\d+)")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change. `status` is `killed`, `timeout`, `survived`, or `no tests` where none runs the function."""
+    """One change. status: `killed`, `timeout`, `survived`, `equivalent`; `no tests` where none comes by."""
 
     module: str
     line: int
@@ -34,6 +35,11 @@ class Mutant:
     def is_killed(self) -> bool:
         """Whether a test noticed; a mutant that hangs is noticed."""
         return self.status in ("killed", "timeout")
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a test should have noticed, and none did."""
+        return not self.is_killed and self.status != EQUIVALENT
 
     def __str__(self) -> str:
         where = f"{self.module}:{self.line} {self.function}: {self.status}"

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.mutants.changes import undecorated
-from tests.mutants.mutant import Equivalent, Mutant
+from tests.mutants.mutant import EQUIVALENT, Equivalent, Mutant
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -35,6 +38,9 @@ pytest_add_cli_args_test_selection = {tests}
 timeout_constant = 1.0
 timeout_multiplier = 6.0
 """
+# in memory, where there is such a folder: a disk that is busy would let mutants look as if they hung
+MEMORY = Path("/dev/shm")
+SPINNER = re.compile(r"^[\u2800-\u28ff].*\n", re.MULTILINE)
 # where CI is set, Hypothesis plays the same examples each time, and without deadlines
 ENVIRONMENT = {"CI": "true", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -50,19 +56,28 @@ def main(words: Sequence[str]) -> int:
     if not modules:
         print(f"no module is called {' or '.join(words)}", file=sys.stderr)
         return 2
-    started_s = time.monotonic()
-    try:
-        mutants = tried(modules, config["tests"])
-    except CannotSay as error:
-        print(error, file=sys.stderr)
-        return 2
     named = [each for each in equivalents() if each.module in modules]
-    return told(mutants, named, config["least_score"], time.monotonic() - started_s)
+    started_s = time.monotonic()
+    mutants: list[Mutant] = []
+    is_whole = True
+    for module, made in tried(modules, config["tests"], named):
+        print(in_words(module, made), flush=True)
+        if isinstance(made, CannotSay):
+            is_whole = False
+        else:
+            mutants += made
+    were_tried = {mutant.module for mutant in mutants}
+    known = [each for each in named if each.module in were_tried]
+    unmade = [each for each in known if not any(each.is_this(mutant) for mutant in mutants)]
+    score = told(mutants, unmade, config["least_score"], time.monotonic() - started_s)
+    if not is_whole:
+        return 2
+    return 0 if score >= config["least_score"] and not unmade else 1
 
 
 def found(tests: dict[str, list[str]]) -> list[str]:
-    """The modules of the patterns, the largest first, so that none is waited for at the end."""
-    paths = {path for pattern in tests for path in ROOT.glob(pattern) if path.name != "__init__.py"}
+    """The modules of the patterns that have functions, the largest first: none is waited for at the end."""
+    paths = {path for pattern in tests for path in ROOT.glob(pattern) if "def " in path.read_text()}
     return [str(path.relative_to(ROOT)) for path in sorted(paths, key=lambda path: -path.stat().st_size)]
 
 
@@ -77,27 +92,32 @@ def equivalents() -> list[Equivalent]:
     return [Equivalent(**each) for each in read["equivalent"]]
 
 
-def tried(modules: list[str], tests: dict[str, list[str]]) -> list[Mutant]:
-    """Every mutant of these modules, as many modules at a time as there are processors."""
+def tried(
+    modules: list[str], tests: dict[str, list[str]], named: list[Equivalent]
+) -> Iterator[tuple[str, list[Mutant] | CannotSay]]:
+    """Every mutant of these modules, as many modules at a time as there are processors, as they are done."""
     processors = os.cpu_count() or 1
-    mutants: list[Mutant] = []
+    each = max(1, processors // len(modules))
     with ThreadPoolExecutor(processors) as pool:
-        each = max(1, processors // len(modules))
         waiting = {pool.submit(tried_of, module, tests_of(module, tests), each): module for module in modules}
-        try:
-            for done in as_completed(waiting):
-                mutants += done.result()
-                killed = sum(mutant.is_killed for mutant in done.result())
-                print(f"{waiting[done]}: {killed} of {len(done.result())} killed", flush=True)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return sorted(mutants, key=lambda mutant: (mutant.module, mutant.line))
+        for done in as_completed(waiting):
+            try:
+                yield waiting[done], [judged(mutant, named) for mutant in done.result()]
+            except CannotSay as error:
+                yield waiting[done], error
+
+
+def judged(mutant: Mutant, named: list[Equivalent]) -> Mutant:
+    """A mutant that survived is equivalent when it is named so."""
+    is_named = not mutant.is_killed and any(each.is_this(mutant) for each in named)
+    return replace(mutant, status=EQUIVALENT) if is_named else mutant
 
 
 def tried_of(module: str, tests: list[str], processes: int) -> list[Mutant]:
     """Every mutant of one module, tried in a copy of its own. Raises CannotSay when its tests fail anyway."""
     source = (ROOT / module).read_text()
-    with tempfile.TemporaryDirectory(prefix="gameday-mutants-") as name:
+    where = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="gameday-mutants-", dir=where) as name:
         folder = Path(name)
         for part in ("gameday", "tests"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -107,38 +127,39 @@ def tried_of(module: str, tests: list[str], processes: int) -> list[Mutant]:
         done = subprocess.run(
             [sys.executable, str(HERE / "mutate.py"), str(processes)],
             cwd=folder,
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ENVIRONMENT,
+            env={**os.environ, **ENVIRONMENT, "TMPDIR": name, "PYTHONPATH": ""},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode != 0:
-            raise CannotSay(f"{module} cannot be tried:\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
+            raise CannotSay(SPINNER.sub("", done.stdout)[-2000:] + done.stderr[-2000:])
         made = json.loads((folder / "tried.json").read_text())
     return [Mutant.of_diff(module, source, **each) for each in made]
 
 
-def told(mutants: list[Mutant], named: list[Equivalent], least_score: float, seconds: float) -> int:
-    """Say what survived, and the score on one line; the exit code."""
-    equivalent = [mutant for mutant in mutants if any(each.is_this(mutant) for each in named)]
-    counted = [mutant for mutant in mutants if mutant not in equivalent]
-    survived = [mutant for mutant in counted if not mutant.is_killed]
-    for mutant in survived:
-        print(f"\n{mutant}")
-    for mutant in equivalent:
-        if mutant.is_killed:
-            print(f"\na test notices what equivalent.toml says that nobody could notice:\n{mutant}")
-    unknown = [each for each in named if not any(each.is_this(mutant) for mutant in mutants)]
-    for each in unknown:
-        print(f"\nequivalent.toml: nobody changes {each.module}, {each.function}, like that: {each.was}")
-    killed = len(counted) - len(survived)
-    hung = sum(mutant.status == "timeout" for mutant in counted)
-    score = 100 * killed / len(counted) if counted else 100.0
+def in_words(module: str, made: list[Mutant] | CannotSay) -> str:
+    """What became of a module's mutants: their number and the survivors."""
+    if isinstance(made, CannotSay):
+        return f"{module} cannot be tried:\n{made}\n"
+    survivors = sorted((mutant for mutant in made if mutant.is_left), key=lambda mutant: mutant.line)
+    return "\n".join([f"{module}: {len(made)} mutants, {len(survivors)} survived", *map(str, survivors)])
+
+
+def told(mutants: list[Mutant], unmade: list[Equivalent], least_score: float, seconds: float) -> float:
+    """Say the score on one line; returns it, in per cent."""
+    for each in unmade:
+        where = f"{each.module} {each.function}"
+        print(f"equivalent.toml names a change of {where} that nobody makes: {each.was}")
+    count = Counter(mutant.status for mutant in mutants)
+    counted, hung = len(mutants) - count[EQUIVALENT], count["timeout"]
+    killed = sum(mutant.is_killed for mutant in mutants)
+    score = 100 * killed / counted if counted else 100.0
     print(
-        f"\n{len(counted)} mutants: {killed} killed ({hung} by hanging), {len(survived)} survived: "
-        f"{score:.1f} % (at least {least_score:g} %); {len(equivalent)} more are equivalent; {seconds:.0f} s"
+        f"{counted} mutants: {killed} killed ({hung} by hanging), {counted - killed} survived: {score:.1f} % "
+        f"(at least {least_score:g} %); {count[EQUIVALENT]} more are equivalent; {seconds:.0f} s"
     )
-    return 0 if score >= least_score and not unknown else 1
+    return score
 
 
 if __name__ == "__main__":

@@ -83,7 +83,12 @@ RULES: dict[str, tuple[Any, str, Any, Callable[[], Iterator[Fate]]]] = {
         lambda: every("kill runner", "plain", **HANGING),
     ),
     "a full disk forgets nothing": (Timeline, "add", forget, lambda: every("full disk", "declared")),
-    "a little disk is kept back": (Reserve, "free", lambda _: None, lambda: every("full disk", "declared")),
+    "a little disk is kept back": (
+        Reserve,
+        "free",
+        lambda _: None,
+        lambda: every("full disk", "declared", 7),
+    ),
     "the chain goes on": (Chain, "_catch_up", lambda _: None, lambda: every("kill runner", "plain", step=9)),
     "no draft is sealed": (keep, "sweep", lambda _: None, lambda: every("kill runner and guardian", "plain")),
 }
