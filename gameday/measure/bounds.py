@@ -22,6 +22,8 @@ Logs = npt.NDArray[np.float64]
 
 # how likely an end of an outage may lie beyond its bound
 HIDDEN = 0.001
+# the logarithm of that, less what rounding may add up to: it must not decide
+LEAST = math.log(HIDDEN) - 1e-9
 # how far around an outage the host's slowness counts
 NEARBY_NS = 2 * NS_PER_S
 # samples looked at in one go beside an outage, and how many at most
@@ -167,7 +169,7 @@ def _first_outside(judged: Judged, edges: Edges, places: range, steady: Fraction
         if error == 0 and not good.all():  # without errors in the steady state, that is another outage
             part, good = part[: int(np.argmin(good))], good[: int(np.argmin(good))]
         explained = told + np.cumsum(_log_ratios(good, own, other, error))
-        outside = np.flatnonzero(good & (explained < math.log(HIDDEN)))
+        outside = np.flatnonzero(good & (explained < LEAST))
         if len(outside):
             return int(part[outside[0]])
         if len(part) < STEP:
