@@ -44,6 +44,7 @@ def children_of(game: Game) -> list[psutil.Process]:
     return psutil.Process(game.process.pid).children(recursive=True)
 
 
+@pytest.mark.alone
 def test_a_freeze_of_known_length_is_measured(service: Service, start: Any) -> None:
     game = start(drill(service, pause(service, pauses={"after": 1.5}), resume(service)))
     code, record = game.end()
