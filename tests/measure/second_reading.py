@@ -141,9 +141,10 @@ def is_in_time(sli: SliPlan, latency: Fraction | int) -> bool:
     return latency <= limit if sli.limit_is_good else latency < limit
 
 
-def sort_out(sli: SliPlan, rows: list[Row]) -> tuple[list[Known], list[Row]]:
+def sort_out(sli: SliPlan, rows: list[Row], baseline: Pair) -> tuple[list[Known], list[Row]]:
     """The samples of an SLI that are known, and those that say nothing of the service."""
     spans = held_up(rows) if sli.source == "probe" else []
+    blamed, _ = excused([r for r in rows if sli.match in (None, r.series)], baseline)
     known, unknown = [], []
     for row in rows:
         if sli.match is not None and row.series != sli.match:
@@ -155,7 +156,9 @@ def sort_out(sli: SliPlan, rows: list[Row]) -> tuple[list[Known], list[Row]]:
             row.ok and not is_good and is_in_time(sli, latency - (row.sent - row.scheduled) - waited)
         )
         is_unseen = row.timed_out and 2 * waited > row.done - row.sent
-        if row.skipped or is_recorders or is_unseen:
+        if row in blamed:
+            known.append(Known(row.scheduled, row.scheduled, row.done, True, False, False))
+        elif row.skipped or is_recorders or is_unseen:
             unknown.append(row)
         else:
             late = row.timed_out or (row.ok and not is_good)
@@ -183,7 +186,8 @@ class Search:
     ) -> None:
         self.start, self.until = history.phases["baseline"]
         self.samples = [sample for sample in known if sample.scheduled >= self.start]
-        self.rows = [row for row in rows if not row.skipped]
+        self.rows = [row for row in rows if not row.skipped and sli.match in (None, row.series)]
+        self.rows = [row for row in self.rows if row.scheduled >= self.start]
         self.at = [sample.scheduled for sample in self.samples]
         self.objective = sli.share
         self.window = sli.window_ns
@@ -331,14 +335,14 @@ class Search:
         samples, near = self.samples, 2 * S
         impact = samples[first].scheduled
         good = [(s.scheduled, s.done - s.scheduled) for s in samples if not s.bad]
-        delays = [(s.scheduled, s.sent - s.scheduled) for s in samples]
+        delays = [(row.scheduled, row.sent - row.scheduled) for row in self.rows]
         longest = [self.longest]
         longest += [latency for at, latency in good if impact - near <= at < impact]
         longest += [delay for at, delay in delays if impact <= at < impact + near]
         if back is not None:
             recovered = self.first_answer(back)
             longest += [latency for at, latency in good if recovered <= at < recovered + near]
-            longest += [delay for at, delay in delays if recovered - near <= at <= recovered]
+            longest += [delay for at, delay in delays if recovered - near <= at < recovered]
         return max(longest)
 
     def whole_core(self, cores):
@@ -586,7 +590,8 @@ def excused(rows: list[Row], baseline: Pair) -> tuple[list[Row], list[Row]]:
     long = 2 * max(right, default=0)
     failing = [(row.sent, row.done) for row in sent if not row.ok or row.done - row.sent > long]
     skipped = [row for row in rows if row.skipped]
-    known = [r for r in skipped if any(a <= r.done and b >= r.scheduled for a, b in failing)]
+    soon = [r for r in skipped if r.done - r.scheduled <= S // 2]
+    known = [r for r in soon if any(a <= r.done and b >= r.scheduled for a, b in failing)]
     return known, [row for row in skipped if row not in known]
 
 
@@ -606,13 +611,24 @@ def silence_kinds(
         limit = max(10 * period, S // 2)
         while_failing, unexplained = excused(rows.get(recorder, []), history.phases["baseline"])
         explained = [row.scheduled for row in while_failing]
-        seen = [[row.sent for row in rows.get(recorder, []) if not row.skipped]]
-        seen += [[k.sent for k in known[n]] for n, s in enumerate(plan.slis) if s.recorder == recorder]
-        if any(longest_silence(at + explained, span) > limit for at in seen):
+        sent = [row.sent for row in rows.get(recorder, []) if not row.skipped]
+        if longest_silence(sent + explained, span) > limit:
             kinds.add("silent")
+        for n, sli in enumerate(plan.slis):
+            seen = [k.sent for k in known[n]] + explained
+            if sli.recorder == recorder and longest_silence(seen, span) > silence_limit(plan, sli, limit):
+                kinds.add("silent")
         if any(span[0] <= row.scheduled <= span[1] for row in unexplained):
             kinds.add("bottleneck")
     return kinds
+
+
+def silence_limit(plan: Plan, sli: SliPlan, limit: int) -> int:
+    """An outage that misses the RTO must not go unseen, less what a window bears, and a period."""
+    if plan.rto is None or sli.period_ns is None:
+        return limit
+    matters = round(plan.rto * S) - int((1 - sli.share) * sli.window_ns) - sli.period_ns
+    return min(limit, max(matters, 2 * sli.period_ns))
 
 
 def has_landed(step: Step, slis: list[tuple[str, list[Outage]]], until: int) -> bool:
@@ -647,7 +663,7 @@ def read(
     """Measure and judge a run as the page says."""
     inject = inject_of(history.steps)
     until = undo_begins(history)
-    sorted_out = [sort_out(sli, rows.get(sli.recorder, [])) for sli in plan.slis]
+    sorted_out = [sort_out(sli, rows.get(sli.recorder, []), history.phases["baseline"]) for sli in plan.slis]
     known = [[s for s in found if s.scheduled >= history.phases["baseline"][0]] for found, _ in sorted_out]
     slis = [
         (sli.source, Search(sli, plan, history, known[n], rows.get(sli.recorder, [])).outages())
@@ -676,7 +692,7 @@ def read(
     objective_asked = plan.rto is not None or plan.rpo is not None
     reasons = {
         "unsteady": history.unsteady is not None,
-        "missed-before": any(inject is None or outage.began[1] < inject for _, outage in seen),
+        "missed-before": any(is_early(outage, inject, until) for _, outage in seen),
         "step": any(step.has_failed for step in history.steps),
         "engine": history.engine_error is not None or history.status not in (None, "completed"),
         "deviated": history.deviated,
@@ -710,6 +726,15 @@ def read(
         word=word,
         kinds=frozenset(kinds),
     )
+
+
+def is_early(outage: Outage, inject: int | None, until: int) -> bool:
+    """Whether it began before anything was broken on purpose, or nothing was, and before the undo."""
+    if outage.impact >= until:
+        return False
+    if inject is None or outage.began[1] < inject:
+        return True
+    return outage.recovered is not None and outage.recovered < inject
 
 
 def is_over(loss: Losses, objective_s: float) -> bool:
