@@ -129,8 +129,8 @@ def held_up(rows: list[Row]) -> list[Pair]:
 
 
 def overlap(spans: list[Pair], low: int, high: int) -> int:
-    """How much of [low, high] lies in the spans."""
-    return sum(max(0, min(high, end) - max(low, begin)) for begin, end in spans)
+    """How much of [low, high] lies in one of the spans, at most."""
+    return max((max(0, min(high, end) - max(low, begin)) for begin, end in spans), default=0)
 
 
 def is_in_time(sli: SliPlan, latency: Fraction | int) -> bool:
