@@ -224,8 +224,8 @@ def check(folder: Path, seed: int, count: int, errors: dict[str, float]) -> None
     print(f"all        {len(widths):3} held, median width {statistics.median(widths) * 1000:.1f} ms")
     assert wrong == []
     assert len(widths) >= 100
-    # where a live server is slow, the bounds are as wide as they say: a period and `L` at each end, and the two
-    # good answers that may hide at each end of an outage of a few dozen probes
+    # where a live server is slow, bounds are as wide as they say: a period and `L` at each end, and two good
+    # answers that may hide at each end of an outage of a few dozen probes
     promised_s = 2 * (3 * PERIOD_NS / 1e9 + statistics.median(slowness))
     assert statistics.median(widths) < max(MEDIAN_WIDTH_S, promised_s)
 
