@@ -92,7 +92,7 @@ def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger
 
 def judged_in_run(sli: SliPlan, history: History, samples: Samples) -> Judged:
     """The samples of an SLI from the baseline on: what the warm-up saw does not count."""
-    return judge(samples, sli.goodness).between(history.steady[0], FOREVER_NS)
+    return judge(samples, sli.goodness, history.steady).between(history.steady[0], FOREVER_NS)
 
 
 def criteria(sli: SliPlan, plan: Plan, judged: Judged, steady: tuple[int, int]) -> Criteria:

@@ -9,6 +9,20 @@ import numpy as np
 
 from gameday.measure.delays import Delays
 from gameday.measure.samples import Flags, Samples, Times
+from gameday.measure.skips import excused
+
+
+@dataclass(frozen=True, slots=True)
+class Sends:
+    """When samples were due and when they were sent, ordered by `scheduled_ns`."""
+
+    scheduled_ns: Times
+    sent_ns: Times
+
+    def between(self, start_ns: int, end_ns: int) -> Sends:
+        """Those that were due in [start, end)."""
+        first, last = np.searchsorted(self.scheduled_ns, [start_ns, end_ns])
+        return Sends(self.scheduled_ns[first:last], self.sent_ns[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +30,8 @@ class Judged:
     """The samples of one SLI, ordered by `scheduled_ns`; all arrays have one length.
 
     `late` samples are bad only because they took too long: a timeout, or a good answer over the limit.
-    Completions of late samples say when a frozen service came back; sends of them do not.
+    Completions of late samples say when a frozen service came back; sends of them do not. sends: all that the
+    recorder sent, also what says nothing of the service; None for just these.
     """
 
     scheduled_ns: Times
@@ -26,6 +41,7 @@ class Judged:
     late: Flags
     timed_out: Flags
     uncertainty_ns: int = 0
+    sends: Sends | None = None
 
     def __len__(self) -> int:
         return len(self.scheduled_ns)
@@ -33,7 +49,8 @@ class Judged:
     def between(self, start_ns: int, end_ns: int) -> Judged:
         """The samples scheduled in [start, end)."""
         first, last = np.searchsorted(self.scheduled_ns, [start_ns, end_ns])
-        return replace(self, **{name: getattr(self, name)[first:last] for name in COLUMNS})
+        sends = None if self.sends is None else self.sends.between(start_ns, end_ns)
+        return replace(self, sends=sends, **{name: getattr(self, name)[first:last] for name in COLUMNS})
 
     def share(self) -> Fraction | None:
         """The share of good samples, exactly, 0 to 1; None without samples."""
@@ -46,10 +63,11 @@ class Judged:
 
     def longest_delay_ns(self) -> int:
         """How late the latest sample was sent, after its scheduled send; 0 without samples."""
-        return int((self.sent_ns - self.scheduled_ns).max()) if len(self) else 0
+        sends = self.sends or Sends(self.scheduled_ns, self.sent_ns)
+        return int((sends.sent_ns - sends.scheduled_ns).max(initial=0))
 
 
-COLUMNS = tuple(column.name for column in fields(Judged) if column.name != "uncertainty_ns")
+COLUMNS = tuple(column.name for column in fields(Judged) if column.name not in ("uncertainty_ns", "sends"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +84,22 @@ class Goodness:
 
 
 ANYTHING = Goodness()
+NO_STEADY_STATE = (0, 0)
 
 
-def judge(samples: Samples, goodness: Goodness = ANYTHING) -> Judged:
+def judge(
+    samples: Samples, goodness: Goodness = ANYTHING, steady: tuple[int, int] = NO_STEADY_STATE
+) -> Judged:
     """Judge samples: good is ok, and answered in time. What the recorder cannot know is left out.
 
-    That is a sample that it did not send, and one that was only late because the recorder was held up.
+    That is a sample that was only late because the recorder was held up, and one that it did not send, unless
+    those before it failed or hung: then the service is to blame, and it is bad from its due time on.
     """
     if goodness.match is not None:
         samples = samples.named(goodness.match)
-    is_known = ~samples.skipped
+    is_excused = excused(samples, steady)
+    is_known = ~samples.skipped | is_excused
+    was_sent = ~samples.skipped
     is_slow = np.zeros(len(samples), dtype=bool)
     if goodness.within_ns is not None:
         is_slow = samples.latency_ns > goodness.within_ns
@@ -89,12 +113,13 @@ def judge(samples: Samples, goodness: Goodness = ANYTHING) -> Judged:
         is_known &= ~(samples.timed_out & (2 * Delays.of(samples).inside(samples) > waited_ns))
     return Judged(
         samples.scheduled_ns[is_known],
-        samples.sent_ns[is_known],
+        np.where(is_excused, samples.scheduled_ns, samples.sent_ns)[is_known],
         samples.done_ns[is_known],
         (samples.ok & ~is_slow)[is_known],
         (samples.timed_out | (samples.ok & is_slow))[is_known],
         samples.timed_out[is_known],
         samples.uncertainty_ns,
+        Sends(samples.scheduled_ns[was_sent], samples.sent_ns[was_sent]),
     )
 
 

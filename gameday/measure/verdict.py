@@ -10,7 +10,7 @@ from gameday.clock import NS_PER_S
 from gameday.experiment.model import FAULT
 from gameday.measure.figures import Figures
 from gameday.measure.history import History, Step
-from gameday.measure.plan import Plan
+from gameday.measure.plan import Plan, SliPlan
 from gameday.phases import METHOD, VERIFICATION
 from gameday.units import at_most, percent, spoken
 
@@ -125,7 +125,9 @@ def _missed_before_the_fault(history: History, figures: Figures) -> Iterator[str
         counted = [outage for outage in sli.outages if outage.impact_ns < history.watched_until_ns]
         if inject_ns is None and counted:
             yield f"'{sli.plan.name}' missed its objective, though nothing was broken on purpose"
-        elif inject_ns is not None and any(outage.surely_began_before(inject_ns) for outage in counted):
+        elif inject_ns is not None and any(
+            outage.surely_began_before(inject_ns) or outage.is_over_by(inject_ns) for outage in counted
+        ):
             yield f"'{sli.plan.name}' missed its objective before the fault"
 
 
@@ -176,7 +178,7 @@ def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     if has_objective and history.moments["inject"] is None:
         yield "the method has no action, so nothing was broken and the objectives were not tried"
     yield from _unproved_faults(history, figures)
-    yield from _gaps(history, figures)
+    yield from _gaps(plan, history, figures)
     yield from (f"'{sli.plan.name}' has no samples" for sli in figures.slis if not sli.samples)
     if plan.rto is not None and figures.rto.starts and plan.rto_from not in figures.rto.starts:
         yield f"the RTO counts from '{plan.rto_from}', which nobody said"
@@ -206,7 +208,7 @@ def _is_followed_by_an_outage(step: Step, history: History, figures: Figures) ->
     )
 
 
-def _gaps(history: History, figures: Figures) -> Iterator[str]:
+def _gaps(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     for name in history.lost_recorders:
         yield f"the recorder '{name}' ended before the run did"
     silent = set(history.lost_recorders)
@@ -224,9 +226,18 @@ def _gaps(history: History, figures: Figures) -> Iterator[str]:
             yield f"the recorder '{recorder.name}' was silent for {spoken(longest_s)}"
     for sli in figures.slis:
         period_ns = sli.plan.period_ns
-        if period_ns is not None and sli.plan.recorder not in silent and sli.silence.is_too_long(period_ns):
+        if period_ns is None or sli.plan.recorder in silent:
+            continue
+        if sli.silence.is_too_long(period_ns, _matters_ns(plan, sli.plan, period_ns)):
             longest_s = (sli.silence.longest_gap_ns or 0) / NS_PER_S
             yield f"nothing is known of '{sli.plan.name}' for {spoken(longest_s)}: its recorder was held up"
+
+
+def _matters_ns(plan: Plan, sli: SliPlan, period_ns: int) -> int | None:
+    """How long an outage that misses the RTO may go unseen: less what a window bears, and a period."""
+    if plan.rto is None:
+        return None
+    return round(plan.rto * NS_PER_S) - int((1 - sli.share) * sli.window_ns) - period_ns
 
 
 def _praise(plan: Plan, figures: Figures) -> Iterator[str]:

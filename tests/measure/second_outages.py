@@ -85,9 +85,19 @@ def is_in_time(sli: SliPlan, latency: Fraction | int) -> bool:
     return latency <= limit if sli.limit_is_good else latency < limit
 
 
-def sort_out(sli: SliPlan, rows: list[Row]) -> tuple[list[Known], list[Row]]:
+def to_blame(rows: list[Row], baseline: Pair) -> list[Row]:
+    """The skipped rows for which the service is to blame: one that was sent failed then, or took long."""
+    sent = [row for row in rows if not row.skipped]
+    right = [r.done - r.sent for r in sent if r.ok and baseline[0] <= r.scheduled < baseline[1]]
+    failing = [(r.sent, r.done) for r in sent if not r.ok or (right and r.done - r.sent > 2 * max(right))]
+    soon = [row for row in rows if row.skipped and row.done - row.scheduled <= S // 2]
+    return [row for row in soon if any(a <= row.done and b >= row.scheduled for a, b in failing)]
+
+
+def sort_out(sli: SliPlan, rows: list[Row], baseline: Pair) -> tuple[list[Known], list[Row]]:
     """The samples of an SLI that are known, and those that say nothing of the service."""
     spans = held_up(rows) if sli.source == "probe" else []
+    blamed = to_blame([row for row in rows if sli.match in (None, row.series)], baseline)
     known, unknown = [], []
     for row in rows:
         if sli.match is not None and row.series != sli.match:
@@ -99,7 +109,9 @@ def sort_out(sli: SliPlan, rows: list[Row]) -> tuple[list[Known], list[Row]]:
             row.ok and not is_good and is_in_time(sli, latency - (row.sent - row.scheduled) - waited)
         )
         is_unseen = row.timed_out and 2 * waited > row.done - row.sent
-        if row.skipped or is_recorders or is_unseen:
+        if row in blamed:
+            known.append(Known(row.scheduled, row.scheduled, row.done, bad=True, timed_out=False, late=False))
+        elif row.skipped or is_recorders or is_unseen:
             unknown.append(row)
         else:
             late = row.timed_out or (row.ok and not is_good)
@@ -119,9 +131,16 @@ class Search:
     """The search for the outages of one SLI."""
 
     def __init__(
-        self, sli: SliPlan, plan: Plan, history: History, known: list[Known], uncertainty: int
+        self,
+        sli: SliPlan,
+        plan: Plan,
+        history: History,
+        known: list[Known],
+        rows: list[Row],
+        uncertainty: int,
     ) -> None:
         self.samples = known
+        self.sends = [row for row in rows if not row.skipped and sli.match in (None, row.series)]
         self.uncertainty = uncertainty
         self.at = [sample.scheduled for sample in self.samples]
         self.objective = sli.share
@@ -269,14 +288,14 @@ class Search:
         samples, near = self.samples, 2 * S
         impact = samples[first].scheduled
         good = [(s.scheduled, s.done - s.scheduled) for s in samples if not s.bad]
-        delays = [(s.scheduled, s.sent - s.scheduled) for s in samples]
+        delays = [(row.scheduled, row.sent - row.scheduled) for row in self.sends]
         longest = [self.longest]
         longest += [latency for at, latency in good if impact - near <= at < impact]
         longest += [delay for at, delay in delays if impact <= at < impact + near]
         if back is not None:
-            recovered, after = self.first_answer(back), samples[back].done
-            longest += [latency for at, latency in good if after <= at < after + near]
-            longest += [delay for at, delay in delays if recovered - near <= at <= recovered]
+            recovered = self.first_answer(back)
+            longest += [latency for at, latency in good if recovered <= at < recovered + near]
+            longest += [delay for at, delay in delays if recovered - near <= at < recovered]
         return max(longest)
 
     def surely(self, first: int, last: int, step: int) -> int:

@@ -7,9 +7,9 @@ from fractions import Fraction
 from itertools import pairwise
 
 from gameday.measure.history import History, Step
-from gameday.measure.plan import Plan
+from gameday.measure.plan import Plan, SliPlan
 from gameday.writes import ABSENT, ACKNOWLEDGED, CORRUPT, NOT_READ
-from tests.measure.second_outages import Known, Outage, Pair, Row, S, Search, sort_out
+from tests.measure.second_outages import Known, Outage, Pair, Row, S, Search, sort_out, to_blame
 
 Length = tuple[int, int, int]  # a length, the least and the most that it can have been
 
@@ -215,40 +215,41 @@ def longest_silence(at: list[int], span: Pair) -> int:
     return max(later - sooner for sooner, later in pairwise(edges))
 
 
-def excused(rows: list[Row], baseline: Pair) -> tuple[list[Row], list[Row]]:
-    """The skipped rows during which one that was sent failed or took long, and those without an excuse."""
-    sent = [row for row in rows if not row.skipped]
-    right = [r.done - r.sent for r in sent if r.ok and baseline[0] <= r.scheduled < baseline[1]]
-    failing = [(r.sent, r.done) for r in sent if not r.ok or (right and r.done - r.sent > 2 * max(right))]
-    skipped = [row for row in rows if row.skipped]
-    soon = [row for row in skipped if row.done - row.scheduled <= S // 2]
-    known = [row for row in soon if any(a <= row.done and b >= row.scheduled for a, b in failing)]
-    return known, [row for row in skipped if row not in known]
-
-
 def silence_kinds(
     plan: Plan, history: History, rows: dict[str, list[Row]], known: list[list[Known]]
 ) -> set[str]:
     """`silent` and `bottleneck`, of every open-loop recorder and what is known by it."""
     if "recovery" not in history.phases:
         return set()
-    span = (history.phases["baseline"][0], history.phases["recovery"][1])
-    kinds = set()
-    periods = {s.recorder: s.period_ns for s in plan.slis if s.source != "load"}
+    baseline = history.phases["baseline"]
+    span = (baseline[0], history.phases["recovery"][1])
+    periods = {sli.recorder: sli.period_ns for sli in plan.slis if sli.period_ns is not None}
     if plan.write_period_ns is not None:
         periods["ledger"] = plan.write_period_ns
+    kinds = set()
     for recorder, period in periods.items():
-        assert period is not None
         limit = max(10 * period, S // 2)
-        while_failing, unexplained = excused(rows.get(recorder, []), history.phases["baseline"])
-        explained = [row.scheduled for row in while_failing]
-        seen = [[row.sent for row in rows.get(recorder, []) if not row.skipped]]
-        seen += [[k.sent for k in known[n]] for n, s in enumerate(plan.slis) if s.recorder == recorder]
-        if any(longest_silence(at + explained, span) > limit for at in seen):
+        recorded = rows.get(recorder, [])
+        blamed = to_blame(recorded, baseline)
+        explained = [row.scheduled for row in blamed]
+        silences = [([row.sent for row in recorded if not row.skipped], limit)]
+        for sli, samples in zip(plan.slis, known, strict=True):
+            if sli.recorder == recorder:
+                silences.append(([s.sent for s in samples], silence_limit(plan, sli, limit)))
+        if any(longest_silence(at + explained, span) > longest for at, longest in silences):
             kinds.add("silent")
-        if any(span[0] <= row.scheduled <= span[1] for row in unexplained):
+        own = [row for row in recorded if row.skipped and row not in blamed]
+        if any(span[0] <= row.scheduled < span[1] for row in own):
             kinds.add("bottleneck")
     return kinds
+
+
+def silence_limit(plan: Plan, sli: SliPlan, limit: int) -> int:
+    """An outage that misses the RTO must not go unseen: less what a window bears, and a period."""
+    if plan.rto is None or sli.period_ns is None:
+        return limit
+    matters = round(plan.rto * S) - int((1 - sli.share) * sli.window_ns) - sli.period_ns
+    return min(limit, max(matters, 2 * sli.period_ns))
 
 
 def has_landed(step: Step, outages: list[Outage], until: int) -> bool:
@@ -287,13 +288,14 @@ def read(
 ) -> Reading:
     """Measure and judge a run as the page says. uncertainty: how far the clock of a recorder may be off."""
     inject = inject_of(history.steps)
-    sorted_out = [sort_out(sli, rows.get(sli.recorder, [])) for sli in plan.slis]
-    begin = history.phases["baseline"][0]
-    known = [[sample for sample in found if sample.scheduled >= begin] for found, _ in sorted_out]
+    baseline = history.phases["baseline"]
+    sorted_out = [sort_out(sli, rows.get(sli.recorder, []), baseline) for sli in plan.slis]
+    known = [[sample for sample in found if sample.scheduled >= baseline[0]] for found, _ in sorted_out]
     slis = []
     for sli, samples in zip(plan.slis, known, strict=True):
         off = (uncertainty or {}).get(sli.recorder, 0)
-        slis.append((sli.source, Search(sli, plan, history, samples, off).outages()))
+        sends = [row for row in rows.get(sli.recorder, []) if row.scheduled >= baseline[0]]
+        slis.append((sli.source, Search(sli, plan, history, samples, sends, off).outages()))
     rto = rto_of(slis, plan, history, inject)
     starts = starts_of(rto, history, inject)
     loss = None if writes is None else losses(writes, rto.impact, takeover_of(history.steps))
@@ -301,7 +303,7 @@ def read(
         Sli(
             unknown=tuple(row.scheduled for row in unknown),
             known=len(samples),
-            before=share(samples, *history.phases["baseline"]),
+            before=share(samples, *baseline),
             during=during(samples, history, inject, rto),
             after=share(samples, *history.phases.get("after-check", (0, 0))),
             outages=tuple(found),
@@ -353,7 +355,7 @@ def of_the_slis(plan: Plan, history: History, slis: tuple[Sli, ...], inject: int
     faults = [step for step in history.steps if step.phase == "method" and step.role == "fault"]
     return those(
         {
-            "missed-before": any(is_before(outage, inject, until) for outage in outages),
+            "missed-before": any(is_early(outage, inject, until) for outage in outages),
             "after": any(share is not None and share < least for share, least in after),
             "no-end": any(outage.ended is None for outage in outages),
             "not-landed": any(not has_landed(step, outages, until) for step in faults),
@@ -362,9 +364,13 @@ def of_the_slis(plan: Plan, history: History, slis: tuple[Sli, ...], inject: int
     )
 
 
-def is_before(outage: Outage, inject: int | None, until: int) -> bool:
-    """Whether an SLI surely missed before the fault, or though nothing was broken on purpose."""
-    return outage.impact < until if inject is None else outage.began[1] < inject
+def is_early(outage: Outage, inject: int | None, until: int) -> bool:
+    """Whether it began before anything was broken on purpose, or though nothing was, and before the undo."""
+    if outage.impact >= until:
+        return False
+    if inject is None or outage.began[1] < inject:
+        return True
+    return outage.recovered is not None and outage.recovered < inject
 
 
 def of_the_objectives(

@@ -122,7 +122,7 @@ def test_l_is_what_was_slower_close_by() -> None:
         made = frozen()
         sent = made.sent_ns.copy()
         sent[index] += round(ms * MS)
-        return replace(made, sent_ns=sent)
+        return replace(made, sent_ns=sent, sends=None)
 
     usual = low_s(frozen())
     assert usual == pytest.approx(7.898)
@@ -132,6 +132,20 @@ def test_l_is_what_was_slower_close_by() -> None:
     assert low_s(later(21, 30)) == pytest.approx(usual - 0.028)  # sent late at the begin
     assert low_s(later(75, 35)) == pytest.approx(usual - 0.033)  # sent late at the end
     assert low_s(later(45, 80)) == pytest.approx(usual)  # sent late in the middle
+
+
+def test_a_prober_that_was_held_up_when_the_service_came_back_is_told_by_all_of_its_sends() -> None:
+    # frozen from 2 to 4 s; the prober stands still from 3.92 to 4.5 s, and what it sends then is not known
+    made = samples("+" * 20 + "T" * 10 + "+" * 60)
+    sent, done = made.sent_ns.copy(), made.done_ns.copy()
+    done[30:40] = at(4) + MS
+    sent[40:45] = at(4.5)
+    done[40:45] = at(4.5) + MS
+    done[(done > at(3.92)) & (done < at(4.5))] = at(4.5)
+    held = judge(replace(made, sent_ns=sent, done_ns=done), Goodness(within_ns=250 * MS, is_probed=True))
+    outage = found(held)
+    assert outage.ended is not None
+    assert outage.ended.low_ns <= at(4) <= outage.ended.high_ns
 
 
 def test_a_closed_loop_has_its_widest_gap_for_a_period() -> None:

@@ -20,7 +20,7 @@ from gameday.measure.verdict import UndoState, Verdict, judge_run, rto_met
 from gameday.samples import OK, SKIPPED, TIMED_OUT
 from tests.measure import second_reading
 from tests.measure.random_runs import Maker, Run, Trouble
-from tests.measure.second_outages import Row, S, sort_out
+from tests.measure.second_outages import Row, S
 from tests.measure.second_reading import Losses, Undone, Write
 
 RUNS, SOAKED_RUNS, PARTS = 100, 5_000, 4
@@ -141,7 +141,7 @@ def must_be_seen(run: Run, history: History, sli: SliPlan, inject_ns: int) -> It
             can_miss_ns += may_wait_ns(run, sli)
         is_total = trouble.kind in ("refuses", "hangs") and trouble.share == 1
         is_long = ended_ns - began_ns > can_miss_ns and ended_ns > inject_ns + can_miss_ns
-        if is_total and is_long and is_watched(run, sli, began_ns, ended_ns):
+        if is_total and is_long:
             yield began_ns, ended_ns
 
 
@@ -154,14 +154,6 @@ def may_wait_ns(run: Run, sli: SliPlan) -> int:
     """How long a probe may wait for a service that hangs and be good all the same."""
     timeout_ns = run.timeouts.get(sli.recorder, S)
     return timeout_ns if sli.good is None else min(timeout_ns, round(sli.good * S))
-
-
-def is_watched(run: Run, sli: SliPlan, began_ns: int, ended_ns: int) -> bool:
-    """Whether nearly every sample due in that time is known: one skipped or missing tells of no outage."""
-    assert sli.period_ns is not None
-    known, _ = sort_out(sli, run.rows[sli.recorder])
-    seen = sum(began_ns <= sample.scheduled < ended_ns for sample in known)
-    return seen > 0.95 * (ended_ns - began_ns) / sli.period_ns - 1
 
 
 def check(seeds: range) -> None:

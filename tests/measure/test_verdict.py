@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gameday.measure.verdict import UndoState, rpo_met, rto_met
-from tests.measure.histories import Run, at, failover, fault, ledger, out, run, samples, sli, step
+from tests.measure.histories import Run, S, at, failover, fault, ledger, out, run, samples, sli, step
 
 TWO = (sli("a"), sli("b"))
 
@@ -334,6 +335,38 @@ def test_samples_that_were_not_sent_while_the_service_hung_are_no_silence() -> N
     marks = marks[:70] + "T" + marks[71:80] + "T" + marks[81:]
     drill = Run(marks={"health": marks}, objectives={"rto": 8.0})
     assert word(drill) == "passed", reasons(drill)
+
+
+def test_what_was_skipped_while_writes_hung_is_bad_and_hides_no_outage() -> None:
+    # of 100 writes a second four may be under way, each hangs for a second; the store is away for 4 s
+    slis = (sli("ledger", source="ledger", objective="90%", window=10.0, period=0.01),)
+    marks = ["+"] * 3200
+    for index in range(610, 1010):
+        marks[index] = "T" if (index - 610) % 100 < 4 else "S"
+    made = samples("".join(marks), period_s=0.01)
+    writes = ledger(*[("a", "p")] * 600, period_s=0.01)
+    drill = Run(slis=slis, samples={"ledger": made}, writes=writes, objectives={"rto": 2.5})
+    assert (word(drill), met(drill)) == ("failed", False)
+    assert drill.figures.rto.starts["impact"].length_ns == pytest.approx(4e9, rel=0.01)
+
+
+def test_a_silence_in_which_an_outage_could_miss_the_rto_is_inconclusive() -> None:
+    silent = Run(marks={"health": out((10, 10.8), mark=".")}, objectives={"rto": 0.6})
+    assert word(silent) == "inconclusive"
+    assert word(silent.but(objectives={"rto": 1.0})) == "passed"
+    assert word(silent.but(objectives={})) == "passed"
+    assert word(Run(marks={"health": out((10, 10.1), mark=".")}, objectives={"rto": 0.1})) == "passed"
+
+
+def test_an_outage_that_was_over_when_the_fault_came_fails_whenever_it_began() -> None:
+    # errors are known two seconds late, so that the latest begin lies after the fault
+    made = samples(out((9, 10.5)))
+    done = made.done_ns.copy()
+    done[90:105] += 2 * S
+    drill = Run(samples={"health": replace(made, done_ns=done)}, steps=(fault(10.8),))
+    assert not drill.figures.slis[0].outages[0].surely_began_before(at(10.8))
+    assert word(drill) == "failed"
+    assert "'health' missed its objective before the fault" in reasons(drill)
 
 
 def test_an_sli_of_which_nothing_is_known_for_long_is_inconclusive() -> None:

@@ -63,7 +63,9 @@ def _steady_before(record: Record) -> Case:
 def _missed_before_the_fault(record: Record, sli: SliPart) -> bool:
     """Whether an outage surely began before the fault; moments of one form sort as they follow each other."""
     injected = record.moments.get("inject")
-    return injected is not None and any(outage.began[1] < injected for outage in sli.outages)
+    return injected is not None and any(
+        outage.began[1] < injected or (outage.end or injected) < injected for outage in sli.outages
+    )
 
 
 def _objectives(record: Record) -> Iterator[Case]:
