@@ -14,14 +14,10 @@ SHORTEST_NS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Spans in which a probe was due and the prober sent nothing; in order, apart from each other.
-
-    before_ns: for each span, how long all spans before it lasted together.
-    """
+    """Spans in which a probe was due and the prober sent nothing; in order, apart from each other."""
 
     start_ns: Times
     end_ns: Times
-    before_ns: Times
 
     @classmethod
     def of(cls, samples: Samples) -> Delays:
@@ -30,19 +26,28 @@ class Delays:
         idle_since_ns = samples.scheduled_ns.copy()
         idle_since_ns[1:] = np.maximum(idle_since_ns[1:], sent_ns[:-1])
         is_held_up = sent_ns - idle_since_ns > SHORTEST_NS
-        start_ns, end_ns = idle_since_ns[is_held_up], sent_ns[is_held_up]
-        lasted_ns = end_ns - start_ns
-        return cls(start_ns, end_ns, np.cumsum(lasted_ns) - lasted_ns)
+        return cls(idle_since_ns[is_held_up], sent_ns[is_held_up])
 
-    def inside(self, samples: Samples) -> Times:
-        """How long the prober was held up between each sample's send and its completion, nanoseconds."""
-        return self._until(samples.done_ns) - self._until(samples.sent_ns)
+    def longest_inside(self, samples: Samples) -> Times:
+        """The longest time in one piece that it was held up while each sample was under way, nanoseconds.
 
-    def _until(self, at_ns: Times) -> Times:
-        """How long it was held up before each moment."""
+        Whoever ran in between would have seen the answer then.
+        """
         if not len(self.start_ns):
-            return np.zeros(len(at_ns), dtype=np.int64)
-        place = np.maximum(np.searchsorted(self.start_ns, at_ns, side="right") - 1, 0)
-        in_last_ns = np.clip(at_ns - self.start_ns[place], 0, self.end_ns[place] - self.start_ns[place])
-        total: Times = self.before_ns[place] + in_last_ns
-        return total
+            return np.zeros(len(samples), dtype=np.int64)
+        first = np.searchsorted(self.end_ns, samples.sent_ns, side="right")
+        last = np.searchsorted(self.start_ns, samples.done_ns, side="left") - 1
+        whole_ns = np.append(self.end_ns - self.start_ns, 0)
+        pairs = np.stack((np.minimum(first + 1, len(whole_ns) - 1), np.maximum(last, 0)), axis=1)
+        between_ns = np.maximum.reduceat(whole_ns, pairs.ravel())[::2]
+        between_ns[last - first < 2] = 0
+        edges_ns = np.maximum(self._part(samples, first), self._part(samples, last))
+        longest: Times = np.where(first <= last, np.maximum(between_ns, edges_ns), 0)
+        return longest
+
+    def _part(self, samples: Samples, place: Times) -> Times:
+        """How much of a span lies between each sample's send and its completion."""
+        place = np.clip(place, 0, len(self.start_ns) - 1)
+        begin_ns = np.maximum(self.start_ns[place], samples.sent_ns)
+        part: Times = np.maximum(np.minimum(self.end_ns[place], samples.done_ns) - begin_ns, 0)
+        return part

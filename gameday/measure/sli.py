@@ -106,11 +106,11 @@ def judge(
         excess_ns = samples.latency_ns - goodness.within_ns
         own_ns = samples.sent_ns - samples.scheduled_ns
         if goodness.is_probed:
-            own_ns = own_ns + Delays.of(samples).inside(samples)
+            own_ns = own_ns + Delays.of(samples).longest_inside(samples)
         is_known &= ~(samples.ok & is_slow & (own_ns >= excess_ns))
     if goodness.is_probed and samples.timed_out.any():
         waited_ns = samples.done_ns - samples.sent_ns
-        is_known &= ~(samples.timed_out & (2 * Delays.of(samples).inside(samples) > waited_ns))
+        is_known &= ~(samples.timed_out & (2 * Delays.of(samples).longest_inside(samples) > waited_ns))
     return Judged(
         samples.scheduled_ns[is_known],
         np.where(is_excused, samples.scheduled_ns, samples.sent_ns)[is_known],

@@ -72,9 +72,9 @@ def held_up(rows: list[Row]) -> list[Pair]:
     return spans
 
 
-def overlap(spans: list[Pair], low: int, high: int) -> int:
-    """How much of [low, high] lies in the spans."""
-    return sum(max(0, min(high, end) - max(low, begin)) for begin, end in spans)
+def longest_overlap(spans: list[Pair], low: int, high: int) -> int:
+    """The longest piece of [low, high] that lies in one of the spans."""
+    return max((min(high, end) - max(low, begin) for begin, end in spans), default=0)
 
 
 def is_in_time(sli: SliPlan, latency: Fraction | int) -> bool:
@@ -103,7 +103,7 @@ def sort_out(sli: SliPlan, rows: list[Row], baseline: Pair) -> tuple[list[Known]
         if sli.match is not None and row.series != sli.match:
             continue
         latency = row.done - row.scheduled
-        waited = overlap(spans, row.sent, row.done)
+        waited = max(0, longest_overlap(spans, row.sent, row.done))
         is_good = row.ok and is_in_time(sli, latency)
         is_recorders = (
             row.ok and not is_good and is_in_time(sli, latency - (row.sent - row.scheduled) - waited)

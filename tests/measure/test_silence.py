@@ -128,19 +128,22 @@ def test_a_prober_that_sends_late_all_the_time_but_sends_was_not_held_up() -> No
     assert len(Delays.of(samples("++", delays_ms={1: 10.001})).start_ns) == 1
 
 
-def test_how_long_it_was_held_up_while_a_sample_was_under_way() -> None:
+def test_how_long_it_was_held_up_in_one_piece_while_a_sample_was_under_way() -> None:
     made = samples("T" * 12, delays_ms={2: 60, 5: 90})
-    inside = Delays.of(made).inside(made) / MS
-    assert inside.tolist() == [150, 150, 90, 90, 90, *[0] * 7]
+    inside = Delays.of(made).longest_inside(made) / MS
+    assert inside.tolist() == [90, 90, 90, 90, 90, *[0] * 7]
+    made = samples("T" * 12, delays_ms={2: 60, 4: 95, 6: 70})
+    inside = Delays.of(made).longest_inside(made) / MS
+    assert inside.tolist() == [95, 95, 95, 95, 70, 70, *[0] * 6]
 
 
 def test_a_part_of_a_delay_counts_as_a_part() -> None:
     made = samples("L" * 6, delays_ms={4: 80})
-    assert (Delays.of(made).inside(made) / MS).tolist() == [0, 0, 80, 80, 0, 0]
-    assert (Delays.of(made).inside(samples("+" * 3, latency_ms=240)) / MS).tolist() == [0, 0, 40]
+    assert (Delays.of(made).longest_inside(made) / MS).tolist() == [0, 0, 80, 80, 0, 0]
+    assert (Delays.of(made).longest_inside(samples("+" * 3, latency_ms=240)) / MS).tolist() == [0, 0, 40]
 
 
 def test_without_delays_nothing_was_held_up() -> None:
     made = samples("+" * 3)
-    assert Delays.of(made).inside(made).tolist() == [0, 0, 0]
-    assert np.array_equal(Delays.of(samples("")).inside(samples("")), np.empty(0))
+    assert Delays.of(made).longest_inside(made).tolist() == [0, 0, 0]
+    assert np.array_equal(Delays.of(samples("")).longest_inside(samples("")), np.empty(0))

@@ -48,7 +48,7 @@ KINDS: dict[str, tuple[float, float]] = {
 }
 # the shares of requests that fail at any time, one a kind in turn
 ERRORS = (0.0, 0.0001, 0.0002, 0.0005, 0.001)
-MEDIAN_WIDTH_S = 0.05
+MEDIAN_WIDTH_S = 0.08
 AROUND_NS = 2_000 * MS
 
 Child = contextlib.AbstractContextManager[subprocess.Popen[str]]
@@ -224,8 +224,9 @@ def check(folder: Path, seed: int, count: int, errors: dict[str, float]) -> None
     print(f"all        {len(widths):3} held, median width {statistics.median(widths) * 1000:.1f} ms")
     assert wrong == []
     assert len(widths) >= 100
-    # where a live server is slow, the bounds are as wide as they say: a period and `L` at each end
-    promised_s = 2 * (PERIOD_NS / 1e9 + statistics.median(slowness))
+    # where a live server is slow, the bounds are as wide as they say: a period and `L` at each end, and the two
+    # good answers that may hide at each end of an outage of a few dozen probes
+    promised_s = 2 * (3 * PERIOD_NS / 1e9 + statistics.median(slowness))
     assert statistics.median(widths) < max(MEDIAN_WIDTH_S, promised_s)
 
 
