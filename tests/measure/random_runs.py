@@ -9,7 +9,8 @@ from gameday.clock import Tie
 from gameday.measure.history import History, Step
 from gameday.measure.plan import Plan, SliPlan
 from gameday.writes import ABSENT, ACKNOWLEDGED, CORRUPT, NOT_READ, PRESENT, REFUSED, UNKNOWN
-from tests.measure.second_reading import MS, Row, S, Undone, Write
+from tests.measure.second_outages import MS, Row, S
+from tests.measure.second_reading import Undone, Write
 
 ZERO = 1_000 * S
 OBJECTIVES = ("100%", "100%", "99.9%", "99%", "99%", "95%", "90%", "75%", "50%", "33.3%")
@@ -35,7 +36,7 @@ class Trouble:
 
 @dataclass(slots=True)
 class Run:
-    """One run, with its truth."""
+    """One run, with its truth. uncertainty: how far a recorder's clock may be off."""
 
     seed: int
     plan: Plan
@@ -45,6 +46,11 @@ class Run:
     undos: list[Undone]
     troubles: list[Trouble] = field(default_factory=list)
     timeouts: dict[str, int] = field(default_factory=dict)
+    uncertainty: dict[str, int] = field(default_factory=dict)
+
+    def seen_as(self, recorder: str) -> int:
+        """The number of the SLI whose troubles a recorder meets."""
+        return next((n for n, sli in enumerate(self.plan.slis) if sli.recorder == recorder), 0)
 
 
 class Maker:
@@ -78,15 +84,18 @@ class Maker:
             if sli.recorder not in rows:
                 timeouts[sli.recorder] = self.some(0.1, 1.0) or 100 * MS
                 ask = Service(self, number, troubles, timeouts[sli.recorder])
-                rows[sli.recorder] = self.record(sli, ask, begin, end)
+                holds = self.holds(troubles, begin, end)
+                rows[sli.recorder] = self.record(sli, ask, holds, begin, end)
         writes = None
         if plan.write_period_ns is not None:
             if "ledger" not in rows:
                 ask = Service(self, 0, troubles, S)
-                rows["ledger"] = self.on_schedule(plan.write_period_ns, ask, begin, end)
+                holds = self.holds(troubles, begin, end)
+                rows["ledger"] = self.ledger(plan.write_period_ns, ask, holds, begin, end)
             writes = self.writes(rows["ledger"])
         history = self.history(phases, steps, rows)
-        return Run(self.seed, plan, history, rows, writes, self.undos(), troubles, timeouts)
+        uncertainty = {"load": self.some(0, 0.05)} if "load" in rows and self.often(0.2) else {}
+        return Run(self.seed, plan, history, rows, writes, self.undos(), troubles, timeouts, uncertainty)
 
     # ------------------------------------------------------------------------------ phases and steps
 
@@ -114,15 +123,13 @@ class Maker:
             ("fault", "action, then fault", "failover", "action", "failover, then action", "probe", "none"),
             (10, 3, 3, 3, 1, 0.5, 0.5),
         )[0]
-        roles: list[str | None] = {
+        known: dict[str, list[str | None]] = {
             "fault": ["fault"],
             "action, then fault": [None, "fault"],
-            "failover": [],
             "action": [None],
             "failover, then action": ["failover", None],
-            "probe": [],
-            "none": [],
-        }[kind]
+        }
+        roles = known.get(kind, [])
         if kind == "failover" or (kind not in ("probe", "none") and self.often(0.5)):
             roles = [*roles, *["failover"] * self.chance.randint(1, 2)]
         if self.often(0.15) and roles:
@@ -281,27 +288,41 @@ class Maker:
 
     # ---------------------------------------------------------------------------------- the recorders
 
-    def record(self, sli: SliPlan, ask: Service, begin: int, end: int) -> list[Row]:
-        """What the SLI's recorder sees."""
-        if sli.source == "load":
-            return self.closed_loop(ask, begin, end)
-        assert sli.period_ns is not None
-        return self.on_schedule(sli.period_ns, ask, begin, end)
-
-    def on_schedule(self, period: int, ask: Service, begin: int, end: int) -> list[Row]:
-        """A prober: one sample a period; held up at times, full at times, dead at times."""
+    def holds(self, troubles: list[Trouble], begin: int, end: int) -> list[tuple[int, int]]:
+        """When a recorder on schedule is held up: at any time, or where the service is in trouble."""
         holds = []
         for _ in range(self.chance.choices((0, 1, 3), (6, 2, 1))[0]):
             at = begin + self.some(0, (end - begin) / S)
             holds.append((at, at + self.some(0.005, 0.6)))
-        limit = self.chance.choice((5, 20, 1000))
+        if troubles and self.often(0.1):
+            trouble = self.chance.choice(troubles)
+            at = self.chance.choice((trouble.begin, trouble.end)) + self.some(-0.2, 0.1)
+            holds.append((at, at + self.some(0.005, 0.6)))
+        return holds
+
+    def record(
+        self, sli: SliPlan, ask: Service, holds: list[tuple[int, int]], begin: int, end: int
+    ) -> list[Row]:
+        """What the SLI's recorder sees."""
+        if sli.source == "load":
+            return self.closed_loop(ask, begin, end)
+        assert sli.period_ns is not None
+        if sli.source == "ledger":
+            return self.ledger(sli.period_ns, ask, holds, begin, end)
+        return self.on_schedule(sli.period_ns, ask, holds, begin, end)
+
+    def on_schedule(
+        self, period: int, ask: Service, holds: list[tuple[int, int]], begin: int, end: int
+    ) -> list[Row]:
+        """A prober: one sample a period; held up at times, full at times, dead at times."""
+        limit = self.chance.choice((3, 5, 20, 1000))
         rows: list[Row] = []
         due = begin + self.some(0, period / S)
         while due <= end + S // 10:
             sent = awake(holds, due + (self.some(0, 0.0005) if self.often(0.5) else 0))
             in_flight = sum(row.done > sent for row in rows if not row.skipped)
             if in_flight >= limit:
-                rows.append(Row(due, sent, sent, ok=False, skipped=True))
+                rows.append(self.skipped(Row(due, sent, sent)))
             else:
                 done, ok, timed_out = ask.answer(sent)
                 rows.append(Row(due, sent, max(sent, awake(holds, done)), ok, timed_out))
@@ -315,9 +336,18 @@ class Maker:
             rows = [self.skipped(row) if at <= row.scheduled <= at + until else row for row in rows]
         return rows
 
-    def skipped(self, row: Row) -> Row:
-        """The same sample, had the recorder not sent it."""
-        return Row(row.scheduled, row.sent, row.sent, ok=False, skipped=True, series=row.series)
+    def skipped(self, row: Row, waited: int = 0) -> Row:
+        """The same sample, had the recorder not sent it, after waiting so long for a turn."""
+        gave_up = row.sent + waited
+        return Row(row.scheduled, gave_up, gave_up, ok=False, skipped=True, series=row.series)
+
+    def ledger(
+        self, period: int, ask: Service, holds: list[tuple[int, int]], begin: int, end: int
+    ) -> list[Row]:
+        """A ledger: as a prober, but a write waits for its turn before it is skipped."""
+        waited = self.chance.choice((0, 100 * MS, 600 * MS))
+        rows = self.on_schedule(period, ask, holds, begin, end)
+        return [self.skipped(row, waited) if row.skipped else row for row in rows]
 
     def closed_loop(self, ask: Service, begin: int, end: int) -> list[Row]:
         """A load: each user asks, waits for the answer and then a while."""
