@@ -100,11 +100,14 @@ def tried(
     each = max(1, processors // len(modules))
     with ThreadPoolExecutor(processors) as pool:
         waiting = {pool.submit(tried_of, module, tests_of(module, tests), each): module for module in modules}
-        for done in as_completed(waiting):
-            try:
-                yield waiting[done], [judged(mutant, named) for mutant in done.result()]
-            except CannotSay as error:
-                yield waiting[done], error
+        try:
+            for done in as_completed(waiting):
+                try:
+                    yield waiting[done], [judged(mutant, named) for mutant in done.result()]
+                except CannotSay as error:
+                    yield waiting[done], error
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C no other module is begun
 
 
 def judged(mutant: Mutant, named: list[Equivalent]) -> Mutant:
