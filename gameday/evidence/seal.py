@@ -148,11 +148,12 @@ def statement(manifest: bytes, record: Record) -> dict[str, Any]:
     that passed has cases of which it can say no more than that: whatever else is not known has failed.
     """
     is_passed = record.verdict == "passed"
-    open_ones = dict.fromkeys(case.name for case in cases(record) if case.answer == "skipped")
-    missed = dict.fromkeys(case.name for case in cases(record) if case.answer in ("failure", "error"))
+    asked = list(cases(record))
+    open_ones = dict.fromkeys(case.name for case in asked if case.answer == "skipped")
+    missed = dict.fromkeys(case.name for case in asked if case.answer in ("failure", "error"))
     failed = missed if is_passed else {**missed, **open_ones}
     warned = [name for name in open_ones if name not in failed]
-    passed = dict.fromkeys(case.name for case in cases(record) if case.name not in (*failed, *warned))
+    passed = dict.fromkeys(case.name for case in asked if case.name not in (*failed, *warned))
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": MANIFEST, "digest": {"sha256": hashlib.sha256(manifest).hexdigest()}}],

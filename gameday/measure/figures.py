@@ -15,7 +15,7 @@ from gameday.measure.outage import Criteria, Outage, find_outages
 from gameday.measure.plan import Plan, SliPlan
 from gameday.measure.rto import Rto, Seen, rto_of
 from gameday.measure.samples import Samples
-from gameday.measure.silence import Silence, silence_of
+from gameday.measure.silence import Silence, silence_about, silence_of
 from gameday.measure.sli import Judged, judge
 from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY
 
@@ -64,15 +64,12 @@ class Figures:
 def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger: Ledger | None) -> Figures:
     """Measure a run from what was recorded. `samples` is by recorder name."""
     judged = [judged_in_run(sli, history, samples[sli.recorder]) for sli in plan.slis]
-    found = [
-        tuple(find_outages(seen, criteria(sli, plan, seen, history.steady)))
-        for sli, seen in zip(plan.slis, judged, strict=True)
-    ]
+    found = [outages_of(sli, plan, seen, history.steady) for sli, seen in zip(plan.slis, judged, strict=True)]
     seen_by = [Seen(sli.period is not None, outages) for sli, outages in zip(plan.slis, found, strict=True)]
     rto = rto_of(seen_by, history, plan.deadline_ns)
     during = _during(history, rto)
     slis = tuple(
-        _sli(sli, history, samples[sli.recorder], seen, outages, during)
+        _sli(sli, history, seen, outages, during)
         for sli, seen, outages in zip(plan.slis, judged, found, strict=True)
     )
     loss = classify(ledger, history.moments["takeover"]) if ledger is not None else None
@@ -93,6 +90,11 @@ def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger
 def judged_in_run(sli: SliPlan, history: History, samples: Samples) -> Judged:
     """The samples of an SLI from the baseline on: what the warm-up saw does not count."""
     return judge(samples, sli.goodness, history.steady).between(history.steady[0], FOREVER_NS)
+
+
+def outages_of(sli: SliPlan, plan: Plan, judged: Judged, steady: tuple[int, int]) -> tuple[Outage, ...]:
+    """The outages of an SLI, in order; what its steady state is like is seen in the span `steady`."""
+    return tuple(find_outages(judged, criteria(sli, plan, judged, steady)))
 
 
 def criteria(sli: SliPlan, plan: Plan, judged: Judged, steady: tuple[int, int]) -> Criteria:
@@ -118,7 +120,6 @@ def watched_span(history: History) -> tuple[int, int]:
 def _sli(
     sli: SliPlan,
     history: History,
-    samples: Samples,
     judged: Judged,
     outages: tuple[Outage, ...],
     during: tuple[int, int] | None,
@@ -134,7 +135,7 @@ def _sli(
         outages=outages,
         budget=budget_cost(judged, sli.share, during[0], end_ns) if during else None,
         longest_good_ns=baseline.longest_good_latency_ns(),
-        silence=silence_of(samples, watched_span(history), history.steady, judged),
+        silence=silence_about(judged, watched_span(history)),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.clock import NS_PER_S
-from gameday.measure.samples import Samples
+from gameday.measure.samples import Samples, Times
 from gameday.measure.skips import excused
 from gameday.measure.sli import Judged
 
@@ -28,6 +28,11 @@ class Silence:
     longest_gap_ns: int | None
     unexplained: int = 0
 
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest gap in seconds, 0 without a watched span."""
+        return (self.longest_gap_ns or 0) / NS_PER_S
+
     def is_too_long(self, period_ns: int, matters_ns: int | None = None) -> bool:
         """Whether an outage may have been missed. matters_ns: the shortest that an objective would miss."""
         limit_ns = max(GAP_LEAST_NS, GAP_PERIODS * period_ns)
@@ -36,21 +41,28 @@ class Silence:
         return (self.longest_gap_ns or 0) > limit_ns
 
 
-def silence_of(
-    samples: Samples, watched: tuple[int, int], steady: tuple[int, int], judged: Judged | None = None
-) -> Silence:
-    """The silence in a watched span, its edges included; of an SLI, when its judged samples are given.
+def silence_of(samples: Samples, watched: tuple[int, int], steady: tuple[int, int]) -> Silence:
+    """The silence of a recorder in a watched span.
 
     A sample that was skipped because the ones before it hung is no silence. steady: the span in which is seen
     how long an answer usually takes.
     """
-    if watched[1] <= watched[0]:
-        return Silence(None)
     is_excused = excused(samples, steady)
-    sent_ns = samples.sent_ns[~samples.skipped] if judged is None else judged.sent_ns
-    known_ns = np.concatenate((sent_ns, samples.scheduled_ns[is_excused]))
-    inside = known_ns[(known_ns >= watched[0]) & (known_ns < watched[1])]
-    moments = np.concatenate(([watched[0]], np.sort(inside), [watched[1]]))
+    known_ns = np.concatenate((samples.sent_ns[~samples.skipped], samples.scheduled_ns[is_excused]))
     was_due = (samples.scheduled_ns >= watched[0]) & (samples.scheduled_ns < watched[1])
     unexplained = np.count_nonzero(samples.skipped & was_due & ~is_excused)
-    return Silence(int(np.diff(moments).max()), int(unexplained))
+    return Silence(_longest_gap_ns(known_ns, watched), int(unexplained))
+
+
+def silence_about(judged: Judged, watched: tuple[int, int]) -> Silence:
+    """The silence about an SLI in a watched span: where nothing is known of it, whoever was to blame."""
+    return Silence(_longest_gap_ns(judged.sent_ns, watched))
+
+
+def _longest_gap_ns(known_ns: Times, watched: tuple[int, int]) -> int | None:
+    """The longest time between two moments in a span, its edges included; None in an empty span."""
+    if watched[1] <= watched[0]:
+        return None
+    inside = known_ns[(known_ns >= watched[0]) & (known_ns < watched[1])]
+    moments = np.concatenate(([watched[0]], np.sort(inside), [watched[1]]))
+    return int(np.diff(moments).max())

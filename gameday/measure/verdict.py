@@ -222,15 +222,14 @@ def _gaps(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
             continue
         if recorder.silence.is_too_long(recorder.period_ns):
             silent.add(recorder.name)
-            longest_s = (recorder.silence.longest_gap_ns or 0) / NS_PER_S
-            yield f"the recorder '{recorder.name}' was silent for {spoken(longest_s)}"
+            yield f"the recorder '{recorder.name}' was silent for {spoken(recorder.silence.longest_gap_s)}"
     for sli in figures.slis:
         period_ns = sli.plan.period_ns
         if period_ns is None or sli.plan.recorder in silent:
             continue
         if sli.silence.is_too_long(period_ns, _matters_ns(plan, sli.plan, period_ns)):
-            longest_s = (sli.silence.longest_gap_ns or 0) / NS_PER_S
-            yield f"nothing is known of '{sli.plan.name}' for {spoken(longest_s)}: its recorder was held up"
+            longest = spoken(sli.silence.longest_gap_s)
+            yield f"nothing is known of '{sli.plan.name}' for {longest}: its recorder was held up"
 
 
 def _matters_ns(plan: Plan, sli: SliPlan, period_ns: int) -> int | None:

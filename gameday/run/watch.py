@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from gameday import clock
 from gameday.clock import NS_PER_S
-from gameday.measure.figures import FOREVER_NS, criteria
-from gameday.measure.outage import Outage, find_outages
+from gameday.measure.figures import FOREVER_NS, outages_of
+from gameday.measure.outage import Outage
 from gameday.measure.plan import Plan, SliPlan
 from gameday.measure.rto import Seen, incident
 from gameday.measure.samples import ROW_TYPE, Samples, from_rows, merge, read_clock, read_names
@@ -149,31 +149,32 @@ class Watch:
         found = []
         for sli in self.plan.slis:
             judged = self.judged(sli).between(start_ns, end_ns)
-            outages = find_outages(judged, criteria(sli, self.plan, judged, (start_ns, end_ns)))
-            found.append(Steadiness(sli, judged.share(), tuple(outages)))
+            outages = outages_of(sli, self.plan, judged, (start_ns, end_ns))
+            found.append(Steadiness(sli, judged.share(), outages))
         return found
 
     def outages(self, steady: tuple[int, int], inject_ns: int | None) -> list[Outage]:
         """Every outage so far that the RTO counts; without a fault every outage since the baseline."""
-        seen = [Seen(sli.period is not None, self._outages(sli, steady)) for sli in self.plan.slis]
+        seen = [Seen(sli.period is not None, self._since(sli, steady)[1]) for sli in self.plan.slis]
         return incident(seen, steady[0] if inject_ns is None else inject_ns, FOREVER_NS)
-
-    def _outages(self, sli: SliPlan, steady: tuple[int, int]) -> tuple[Outage, ...]:
-        judged = self.judged(sli).between(steady[0], FOREVER_NS)
-        return tuple(find_outages(judged, criteria(sli, self.plan, judged, steady)))
 
     def downtime(self, steady: tuple[int, int], inject_ns: int) -> Downtime | None:
         """How long service has been away since the fault, as far as is known; None when no SLI missed."""
         since: list[int] = []
         until: list[int] = []
         for sli in self.plan.slis:
-            found = [outage for outage in self._outages(sli, steady) if not outage.is_over_by(inject_ns)]
+            judged, outages = self._since(sli, steady)
+            found = [outage for outage in outages if not outage.is_over_by(inject_ns)]
             if found:
-                judged = self.judged(sli)
                 bad = ~judged.good & (judged.scheduled_ns >= found[0].impact_ns)
                 since.append(found[0].impact_ns)
                 until.append(int(judged.done_ns[bad].max()))
         return Downtime(min(since), max(until)) if since else None
+
+    def _since(self, sli: SliPlan, steady: tuple[int, int]) -> tuple[Judged, tuple[Outage, ...]]:
+        """The samples of an SLI since the baseline began, and their outages."""
+        judged = self.judged(sli).between(steady[0], FOREVER_NS)
+        return judged, outages_of(sli, self.plan, judged, steady)
 
     def rates(self, at_ns: int, over_s: float = 1.0) -> tuple[float, float]:
         """Requests and failures of the load per second, just now."""

@@ -33,14 +33,11 @@ IMPORTS_S = 0.3  # what a Python with chaoslib needs to start
 Orders = dict[str, Any]
 
 
-class Child:
-    """The starter's end of a process with a line in and a line out."""
+class Started:
+    """The starter's end of a process."""
 
-    def __init__(self, machine: Machine, name: str, body: Callable[[Line], None]) -> None:
-        self.machine = machine
-        self.name = name
-        self.line = Line(machine, machine.me())
-        self.process = machine.spawn(name, lambda: body(self.line), machine.me())
+    machine: Machine
+    process: Process
 
     @property
     def is_alive(self) -> bool:
@@ -54,6 +51,19 @@ class Child:
     def code(self) -> int | None:
         return self.process.code
 
+    def kill(self) -> None:
+        self.machine.kill(self.process)
+
+
+class Child(Started):
+    """The starter's end of a process with a line in and a line out."""
+
+    def __init__(self, machine: Machine, name: str, body: Callable[[Line], None]) -> None:
+        self.machine = machine
+        self.name = name
+        self.line = Line(machine, machine.me())
+        self.process = machine.spawn(name, lambda: body(self.line), machine.me())
+
     def send(self, order: str) -> None:
         if self.is_alive:
             self.line.orders.append(order)
@@ -66,9 +76,6 @@ class Child:
         self.line.is_closed = True
         self.machine.give_way(5.0, until=lambda: not self.is_alive)
         self.kill()
-
-    def kill(self) -> None:
-        self.machine.kill(self.process)
 
 
 class Line:
@@ -230,7 +237,7 @@ def keep_ledger(machine: Machine, folder: Path, line: Line) -> None:
             line.say("read-back", writes=number)
 
 
-class Load:
+class Load(Started):
     """Locust, which dies with its runner."""
 
     def __init__(self, machine: Machine, environment: dict[str, str]) -> None:
@@ -244,23 +251,11 @@ class Load:
         (folder / "load.users").write_text("5")
         observe(self.machine, folder, ["load.master"], self.line)
 
-    @property
-    def is_alive(self) -> bool:
-        return self.process.is_alive
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    @property
-    def code(self) -> int | None:
-        return self.process.code
-
     def stop(self) -> None:
-        self.machine.kill(self.process)
+        self.kill()
 
 
-class Undoing:
+class Undoing(Started):
     """A process that plays one undo, with the real code of that process."""
 
     def __init__(self, machine: Machine, watch: Callable[[dict[str, Any], Process], None]) -> None:
@@ -276,14 +271,6 @@ class Undoing:
             self.line.said.append(json.dumps(answer))
             self.machine.point("answers")
 
-    @property
-    def is_alive(self) -> bool:
-        return self.process.is_alive
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
     def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
         self.watch(call, self.machine.me())
         if self.is_alive:
@@ -291,11 +278,8 @@ class Undoing:
         self.machine.give_way(within_s, until=lambda: not self.is_alive)
         return [json.loads(line) for line in self.line.said]
 
-    def kill(self) -> None:
-        self.machine.kill(self.process)
 
-
-class Guardian:
+class Guardian(Started):
     """The runner's end of the guardian, and the guardian."""
 
     def __init__(self, machine: Machine, orders: Orders, launch: Launch) -> None:
@@ -319,14 +303,6 @@ class Guardian:
         reason = "the runner disappeared; the guardian put everything back"
         pack, sealing = Pack(Path(orders["pack"])), Sealing(**orders["sealing"])
         recover(pack, rollbacks, reason, sealing, launch=self.launch)
-
-    @property
-    def is_alive(self) -> bool:
-        return self.process.is_alive
-
-    @property
-    def code(self) -> int | None:
-        return self.process.code
 
     def release(self) -> None:
         self.machine.point("releases the guardian")
