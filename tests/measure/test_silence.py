@@ -58,6 +58,22 @@ def test_it_is_too_long_above_ten_periods_and_half_a_second(
     assert Silence(gap_ns).is_too_long(period_ns) is expected
 
 
+@pytest.mark.parametrize(
+    ("gap_ns", "matters_ns", "expected"),
+    [
+        (300 * MS, 300 * MS, False),
+        (300 * MS + 1, 300 * MS, True),
+        (40 * MS, 0, False),  # of two periods nobody knows more
+        (40 * MS + 1, 0, True),
+        (500 * MS + 1, 900 * MS, True),
+    ],
+)
+def test_it_is_too_long_when_an_outage_that_matters_could_hide(
+    gap_ns: int, matters_ns: int, expected: bool
+) -> None:
+    assert Silence(gap_ns).is_too_long(20 * MS, matters_ns) is expected
+
+
 def test_a_sample_that_was_not_sent_is_a_silence_unless_something_was_failing_then() -> None:
     alone = silence_of(samples("+" * 5 + "S" * 8 + "+" * 7), ALL, NEVER)
     assert (alone.longest_gap_ns, alone.unexplained) == (900 * MS, 8)

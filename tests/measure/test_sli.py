@@ -60,7 +60,7 @@ def test_an_answer_that_is_late_without_its_delay_too_is_bad() -> None:
     assert marks(judge(sent_late, Goodness(within_ns=250 * MS))) == {0: "l", 1: "l"}
 
 
-def held_up(marks_of: str, first: int, until_s: float, answers_ms: float = 300) -> Samples:
+def held_up(marks_of: str, first: int, until_s: float) -> Samples:
     """A prober that does not run from just after a sample was sent until a moment; then it catches up."""
     made = samples(marks_of)
     until_ns = at(until_s)
@@ -87,6 +87,12 @@ def test_a_timeout_of_a_prober_that_was_held_up_most_of_the_time_says_nothing() 
 def test_a_timeout_of_a_prober_that_was_held_up_for_less_than_half_of_it_is_bad() -> None:
     stalled = held_up("+++T+++++++++++", 3, 0.7)
     assert marks(judge(stalled, Goodness(is_probed=True)))[3] == "T"
+
+
+def test_a_timeout_of_a_prober_that_was_held_up_for_just_half_of_it_is_bad() -> None:
+    for first_ms, is_known in ((500, True), (501, False)):  # under way for a second
+        stalled = samples("T" + "+" * 12, delays_ms={2: first_ms, 3: 400, 4: 300, 5: 200, 6: 100})
+        assert (0 in marks(judge(stalled, Goodness(is_probed=True)))) is is_known
 
 
 def test_small_delays_are_every_process_lot() -> None:

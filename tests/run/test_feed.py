@@ -27,6 +27,9 @@ class Told:
         thread = str(threading.get_ident())
         self.events.append({"event": event, "t_ns": len(self.events), "thread": thread, **more})
 
+    def wait(self, why: str) -> None:
+        self.tell("waiting", why=why)
+
 
 def proves() -> dict[str, Any]:
     """A fault that proves in which thread it was; of two calls the first to come is the first to end."""
@@ -56,6 +59,15 @@ def test_two_background_steps_of_one_name_keep_their_own_ends(tmp_path: Path) ->
     began = {event["id"]: event["thread"] for event in told.events if event["event"] == "step-started"}
     assert len(began) == 2
     assert {step.id: step.proof for step in steps_of(told.events)} == began
+
+
+def test_the_method_waits_for_the_runner_which_looks_at_the_steady_state_again(tmp_path: Path) -> None:
+    told = Told()
+    Feed(told, {}, tmp_path / "journal.json").start_method({})
+    assert [(event["event"], event.get("why")) for event in told.events] == [
+        ("waiting", "method"),
+        ("method-started", None),
+    ]
 
 
 def test_the_timeline_keeps_the_ids(tmp_path: Path) -> None:
