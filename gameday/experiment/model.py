@@ -43,7 +43,8 @@ def _objective(value: object) -> Share:
         return Share.parse(value)
     except ValueError:
         raise ValueError(
-            f"{shown(value)} is not an objective; write a share of good samples such as 99.9%"
+            f"{shown(value)} is not an objective; write a share of good samples such as 99.9%, with 8 digits "
+            "after the point at most"
         ) from None
 
 
