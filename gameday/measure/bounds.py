@@ -131,10 +131,10 @@ def answers_after(judged: Judged, back: int, sustained: int) -> Times:
     return answers
 
 
-def longest_good_ns(judged: Judged, baseline_ns: int, first: int, back: int | None) -> int:
+def longest_good_ns(judged: Judged, baseline_ns: int, first: int, recovered_ns: int | None) -> int:
     """`L` at an outage: that of the baseline, or what was slower close by.
 
-    A host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
+    first: its first bad sample. recovered_ns: the first good answer after it, None when there was none. A host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
     that was held up sent late, and took notice of answers as late.
     """
     began_ns = int(judged.scheduled_ns[first])
@@ -143,11 +143,10 @@ def longest_good_ns(judged: Judged, baseline_ns: int, first: int, back: int | No
         judged.between(began_ns - NEARBY_NS, began_ns).longest_good_latency_ns(),
         judged.between(began_ns, began_ns + NEARBY_NS).longest_delay_ns(),
     ]
-    if back is not None:
+    if recovered_ns is not None:
         # requests sent before the first answer may have waited for the service to come back
-        back_ns = int(judged.done_ns[back])
-        found.append(judged.between(back_ns - NEARBY_NS, back_ns).longest_delay_ns())
-        found.append(judged.between(back_ns, back_ns + NEARBY_NS).longest_good_latency_ns())
+        found.append(judged.between(recovered_ns - NEARBY_NS, recovered_ns).longest_delay_ns())
+        found.append(judged.between(recovered_ns, recovered_ns + NEARBY_NS).longest_good_latency_ns())
     return max(found)
 
 

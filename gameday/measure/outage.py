@@ -162,11 +162,12 @@ class _Search:
         sure = sure_edges(self.windows, core, criteria.steady)
         sustained = len(judged) if back is None else self._sustained(back)
         edges = Edges(floor, first, last, *sure, sustained)
-        longest_ns = longest_good_ns(judged, criteria.longest_good_ns, first, back)
+        recovered_ns = None if back is None else int(answers_after(judged, back, sustained)[0])
+        longest_ns = longest_good_ns(judged, criteria.longest_good_ns, first, recovered_ns)
         limits = Limits(longest_ns, criteria.period_ns, criteria.steady)
         return Outage(
             impact_ns=int(judged.scheduled_ns[first]),
-            recovered_ns=None if back is None else int(answers_after(judged, back, sustained)[0]),
+            recovered_ns=recovered_ns,
             began=began(judged, edges, limits),
             ended=None if back is None else ended(judged, edges, back, limits),
             bad=core.last - core.first + 1,
