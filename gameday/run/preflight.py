@@ -41,6 +41,10 @@ def check_activities(experiment: Experiment, validation: Child) -> None:
 
 def check_reachable(experiment: Experiment) -> None:
     """Ask everything that the run needs once. Raises InvalidInput with all that does not answer."""
+    found = experiment.found
+    if found.trouble is not None:
+        # what is not known to be secret would be written down
+        raise _problem(experiment, (found.where,), found.advice)
     problems = [
         Problem(str(experiment.path), *experiment.places.of_value(path), f"{'.'.join(map(str, path))}: {why}")
         for path, why in unreachable(experiment.blocks)
