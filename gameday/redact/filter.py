@@ -17,7 +17,7 @@ if __name__ == "__main__":
     # behind the standard library, so that nothing here can stand for a part of it
     sys.path.append(__file__.rsplit("/", 3)[0])
 
-from gameday.redact.known import LONGEST_TEXT, LONGEST_WORD, left_out
+from gameday.redact.known import LONGEST_END, LONGEST_TEXT, left_out
 from gameday.redact.looks import Looks
 from gameday.redact.redactor import Redactor
 
@@ -67,7 +67,7 @@ class Cleaned:
 
     def _take_line(self, line: str) -> Iterator[str]:
         self._waiting.append(line)
-        self._end = self._end[-LONGEST_WORD:] + line
+        self._end = self._end[-LONGEST_END:] + line[-LONGEST_END:]
         if len(self._waiting) >= MOST_WAITING or not self._known.may_go_on(self._end):
             yield from self._shown()
 

@@ -15,8 +15,9 @@ from gameday.redact.views import meant, views, way_back
 SHORTEST = 4  # characters; shorter ones would take every other word with them
 LONGEST_ESCAPE = 10
 # characters; looking through more would take too long beside a service that is measured
-LONGEST_TEXT = 1_000_000
+LONGEST_TEXT = 250_000
 LONGEST_WORD = 4_096
+LONGEST_END = 512
 OF_A_WORD = string.ascii_letters + string.digits + "_-.+/=~%\\"
 LONGEST_SHORT_NUMBER = 5  # digits; it is looked for as a number of its own, not within a longer one
 ORDINARY = re.compile(r"(?i)true|false|none|null|yes|no|default|localhost")
@@ -25,8 +26,10 @@ NUMBER = re.compile(r"[+-]?[0-9][0-9_]{0,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{
 PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}")
 IN_AN_ADDRESS = re.compile(r"://[^/\s:@]*:([^/\s]+)@|\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)+)'|([^\s']+))")
 # without any of these a text means what it says
-IS_WRITTEN_OTHERWISE = re.compile(r"\\|%[0-9a-fA-F]{2}")
-BROKEN = re.compile(r"\s\s|[^\S ]")
+ESCAPES = ("\\", "%")
+# where a line was folded, also within a comment
+FOLD = r"\s+(?:#+\s+)?"
+FOLDED = re.compile(FOLD)
 
 Span = tuple[int, int]
 
@@ -66,6 +69,7 @@ def spellings_of(secret: str) -> Iterator[str]:
         data = secret.encode()
     except UnicodeEncodeError:  # half a character
         return
+    yield repr(data)[2:-1]
     yield quote(secret, safe="")
     yield quote_plus(secret)
     if len(secret) >= 2 * SHORTEST:
@@ -82,7 +86,7 @@ class Known:
         others = [secret for secret in self.secrets if secret not in short]
         self.spellings = {spelling: secret for secret in others for spelling in spellings_of(secret)}
         self.meant = {meant(secret): secret for secret in others if len(meant(secret)) >= SHORTEST}
-        self.has_blanks = any(" " in secret for secret in self.meant)
+        self.folded = [(*_folded(secret), self.meant[secret]) for secret in self.meant if " " in secret]
         self.longest = max(map(len, self.spellings), default=0)
         self._short = re.compile(rf"(?<![0-9])(?:{'|'.join(short)})(?![0-9])") if short else None
         self._numbers = {_number(secret) for secret in self.secrets if NUMBER.fullmatch(secret)}
@@ -135,18 +139,26 @@ class Known:
 
     def may_go_on(self, text: str) -> bool:
         """Whether what follows the text may be the rest of a secret that begins at its end."""
-        end = text[-LONGEST_WORD:].rstrip()
+        end = text[-LONGEST_END:].rstrip()
         if end.endswith("\\"):
             return bool(self.meant)
-        return bool(self.beginnings) and meant(end).endswith(self.beginnings)
+        return bool(self.beginnings) and FOLDED.sub(" ", end).endswith(self.beginnings)
 
     def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
         for spelling, secret in self.spellings.items():
             yield from ((start, end, secret) for start, end in _everywhere(spelling, text))
         if self._short is not None:
             yield from ((*found.span(), found[0]) for found in self._short.finditer(text))
-        if IS_WRITTEN_OTHERWISE.search(text) or (self.has_blanks and BROKEN.search(text)):
+        if any(escape in text for escape in ESCAPES):
             yield from self._meant(text)
+        else:
+            yield from self._over_lines(text)
+
+    def _over_lines(self, text: str) -> Iterator[tuple[int, int, str]]:
+        for first, pattern, secret in self.folded:
+            for start, _ in _everywhere(first, text):
+                if found := pattern.match(text, start):
+                    yield *found.span(), secret
 
     def _meant(self, text: str) -> Iterator[tuple[int, int, str]]:
         for view, ways in views(text):
@@ -166,6 +178,12 @@ def _everywhere(wanted: str, text: str) -> Iterator[Span]:
         end = start + len(wanted)
         yield start, end
         start = text.find(wanted, end)
+
+
+def _folded(secret: str) -> tuple[str, re.Pattern[str]]:
+    """The first word of a secret, and all of it with any blanks in between."""
+    words = secret.split(" ")
+    return words[0], re.compile(FOLD.join(map(re.escape, words)))
 
 
 def _beginnings(secret: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ that this takes grows with the text and no faster: no pattern looks twice at wha
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -20,34 +21,40 @@ NAMES_A_SECRET = re.compile(
     rf"(?i)(?:.*[_.\-])?{NAME}|.*(?:Password|Secret|Token|ApiKey|AccessKey)|PGPASSWORD|MYSQL_PWD"
 )
 # what a text must have for one of the looks to be worth trying
-HINT = re.compile(
-    r"(?i)pass|secret|token|key|credential|signature|session|bearer|basic|digest|://|AKIA|ASIA|gh[pousr]_|xox|glpat|eyJ"
+HINTS = (
+    *("pass", "secret", "token", "key", "credential", "signature", "session", "bearer", "basic", "digest"),
+    *("://", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "glpat", "eyj"),
 )
-# user:password@ in an address
-ADDRESS = (re.compile(r"(://[^/\s:@'\"]*:)[^/\s'\"]+(?=@)"), rf"\1{REDACTED}")
-WITHIN_A_LINE = [
-    # --api-key …
-    (
-        re.compile(
-            r"(?i)(?<![\w-])(--[\w-]*+(?:(?<=password)|(?<=secret)|(?<=token)|(?<=api-key))[ =])"
-            r"(?!\[redacted)(?:\"[^\"]*\"|'[^']*'|\S+)"
-        ),
-        rf"\1{REDACTED}",
+LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+# what each needs, in small letters, the pattern, and what stands instead
+ADDRESS = (("://",), re.compile(r"(://[^/\s:@'\"]*:)[^/\s'\"]+(?=@)"), rf"\1{REDACTED}")
+OPTION = (
+    ("--",),
+    re.compile(
+        r"(?i)(?<![\w-])(--[\w-]*+(?:(?<=password)|(?<=secret)|(?<=token)|(?<=api-key))[ =])"
+        r"(?!\[redacted)(?:\"[^\"]*\"|'[^']*'|\S+)"
     ),
-    (
-        re.compile(r"(?i)\b(bearer|basic|digest|apikey)\s+(?!\[redacted)[A-Za-z0-9._~+/=\-]{8,}"),
-        rf"\1 {REDACTED}",
-    ),
-    (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), REDACTED),
-    (re.compile(r"\bgh[pousr]_\w{20,}|\bxox[abeprs]-[\w-]{10,}|\bglpat-[\w-]{16,}"), REDACTED),
-    # a JSON web token
-    (
-        re.compile(r"(?<![\w-])((?:(?!eyJ)[\w-])*+)eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"),
-        rf"\1{REDACTED}",
-    ),
-]
+    rf"\1{REDACTED}",
+)
+HEADER = (
+    ("bearer", "basic", "digest", "apikey"),
+    re.compile(r"(?i)\b(bearer|basic|digest|apikey)\s+(?!\[redacted)[A-Za-z0-9._~+/=\-]{8,}"),
+    rf"\1 {REDACTED}",
+)
+OF_AWS = (("akia", "asia"), re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), REDACTED)
+OF_A_FORGE = (
+    ("gh", "xox", "glpat-"),
+    re.compile(r"\bgh[pousr]_\w{20,}|\bxox[abeprs]-[\w-]{10,}|\bglpat-[\w-]{16,}"),
+    REDACTED,
+)
+JSON_WEB_TOKEN = (
+    ("eyj",),
+    re.compile(r"(?<![\w-])((?:(?!eyJ)[\w-])*+)eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"),
+    rf"\1{REDACTED}",
+)
+WITHIN_A_LINE = (OPTION, HEADER, OF_AWS, OF_A_FORGE, JSON_WEB_TOKEN)
 # password=…, "token": …; what follows is its value
-NAMED = re.compile(rf"(?i){NAME}(?:\\?[\"'])?[ \t]*([=:])[ \t]*")
+NAMED = re.compile(rf"{NAME}(?:\\?[\"'])?[ \t]*([=:])[ \t]*")
 # a list, a call, a reference, or what was taken out already
 NO_VALUE = re.compile(r"[\[{$(]|\\?[\"'](?:\[redacted\]|\$\{[\w.]*\}|\$\(|\{\{)")
 WORD = re.compile(r"(?:[^\s\"'\\&,;})\]]|\\(?![nrt\"'])\S)+")
@@ -61,7 +68,7 @@ QUOTED = {
 LINES_FOLLOW = re.compile(r"[|>][+\-0-9]*[ \t]*(?:#.*)?$")
 COMMENT = re.compile(r"[ \t]#")
 FIRST_WORD = re.compile(r"([ \t#?-]*)[\"']?[\w.\-]*")
-IS_A_KEY = re.compile(r"[ \t#-]*[\w.\"'\-]+[ \t]*:(?:\s|$)")
+IS_A_KEY = re.compile(r"[ \t#-]*+[\w.\"'\-]++[ \t]*+:(?:\s|$)")
 PRIVATE_KEY = re.compile(
     r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?(-----END [A-Z ]*PRIVATE KEY-----)|.*)", re.S
 )
@@ -69,8 +76,15 @@ END_OF_KEY = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 LONGEST_KEY_LINES = 400
 LONGEST_QUOTE_LINES = 40
 
+Look = tuple[tuple[str, ...], re.Pattern[str], str]
 # takes a line inside of what is open: what of it is shown, and whether it is open still
 Inside = Callable[[str], tuple[str, bool]]
+
+
+def has_a_hint(text: str) -> bool:
+    """Whether any of the looks is worth trying."""
+    lower = text.lower()
+    return any(hint in lower for hint in HINTS)
 
 
 def names_a_secret(name: str) -> bool:
@@ -85,7 +99,7 @@ def is_a_flag(word: Any) -> bool:
 
 def looks_taken_out(text: str) -> str:
     """The text without what looks like a secret."""
-    if not HINT.search(text):
+    if not has_a_hint(text):
         return text
     looks = Looks()
     return "".join(map(looks.line, text.splitlines(keepends=True)))
@@ -110,13 +124,14 @@ class Looks:
                 return shown
             self._inside = None
             line = shown
-        if not HINT.search(line):
+        lower = line.translate(LOWER)  # a search that heeds case is the faster one
+        if not any(hint in lower for hint in HINTS):
             return line
-        line = ADDRESS[0].sub(ADDRESS[1], line)
+        line = _replaced(ADDRESS, line, lower)
         line = self._named(line)
-        for pattern, instead in WITHIN_A_LINE:
-            line = pattern.sub(instead, line)
-        return PRIVATE_KEY.sub(self._private_key, line)
+        for look in WITHIN_A_LINE:
+            line = _replaced(look, line, lower)
+        return PRIVATE_KEY.sub(self._private_key, line) if "-----begin" in lower else line
 
     def _private_key(self, found: re.Match[str]) -> str:
         if found[3] is None:
@@ -129,7 +144,8 @@ class Looks:
         word_ends = first.end() if first is not None else 0
         end = len(line.rstrip("\r\n"))
         pieces, at = [], 0
-        while found := NAMED.search(line, at, end):
+        lower = line.translate(LOWER)
+        while found := NAMED.search(lower, at, end):
             pieces.append(line[at : found.end()])
             shown, at = self._value(line, found, end, is_first=found.start() < word_ends)
             pieces.append(shown)
@@ -143,11 +159,11 @@ class Looks:
         if opening := OPENING.match(line, at, end):
             return self._quoted(line, opening)
         if is_yaml and LINES_FOLLOW.match(line, at, end):
-            self._inside = _deeper(_column(line, is_first), LONGEST_KEY_LINES)
+            self._inside = _lines_below(_column(line, is_first))
             return REDACTED, end
         if is_yaml and is_first and (at == end or line[at - 1] in " \t"):
             # the whole line, and those that go on with it
-            self._inside = _deeper(_column(line, is_first), LONGEST_QUOTE_LINES, ends_at_a_key=True)
+            self._inside = _value_below(_column(line, is_first), is_shown=at < end)
             comment = COMMENT.search(line, at, end)
             return (REDACTED, comment.start() if comment else end) if at < end else ("", at)
         word = WORD.match(line, at, end)
@@ -161,6 +177,11 @@ class Looks:
         if ends_at >= len(line) and quote in "\"'":
             self._inside = _until_closed(quote)
         return f"{quote}{REDACTED}", ends_at
+
+
+def _replaced(look: Look, line: str, lower: str) -> str:
+    needs, pattern, instead = look
+    return pattern.sub(instead, line) if any(need in lower for need in needs) else line
 
 
 def _end_of(quote: str, line: str, at: int) -> int:
@@ -191,15 +212,33 @@ def _until_closed(quote: str) -> Inside:
     return _within(LONGEST_QUOTE_LINES, inside)
 
 
-def _deeper(column: int, lines: int, *, ends_at_a_key: bool = False) -> Inside:
+def _lines_below(column: int) -> Inside:
+    """The lines of a text that is further in than its key."""
+
     def inside(line: str) -> tuple[str, bool]:
         text = line.lstrip(" \t#")
         if not text.strip():
             return line, True
-        is_over = len(line) - len(text) <= column or (ends_at_a_key and IS_A_KEY.match(line) is not None)
-        return (line, False) if is_over else ("", True)
+        return ("", True) if len(line) - len(text) > column else (line, False)
 
-    return _within(lines, inside)
+    return _within(LONGEST_KEY_LINES, inside)
+
+
+def _value_below(column: int, *, is_shown: bool) -> Inside:
+    """A value that is on lines of its own, or goes on there; what has keys is no value."""
+    below, instead = _lines_below(column), "" if is_shown else f"{REDACTED}\n"
+
+    def inside(line: str) -> tuple[str, bool]:
+        nonlocal instead
+        if IS_A_KEY.match(line):
+            return line, False
+        shown, is_open = below(line)
+        if shown or not is_open:
+            return shown, is_open
+        shown, instead = instead, ""
+        return shown, True
+
+    return _within(LONGEST_QUOTE_LINES, inside)
 
 
 def _within(lines: int, inside: Inside) -> Inside:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from gameday.redact.known import LONGEST_TEXT, SHORTEST, Known, left_out
@@ -22,6 +23,8 @@ OWN = frozenset("event at id run_id boot title name step fault runbook role kind
 SAID = frozenset("output exception proof error detail reason".split())
 # how Chaos Toolkit says where it finds a secret
 FOUND_IN = ("env", "vault", "file")
+WORTH_REMEMBERING = 4_000  # characters
+MOST_REMEMBERED = 200
 
 
 class Place(Enum):
@@ -50,6 +53,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self.names = frozenset(names)
         self.known = Known(secrets)
+        # the journal is written again after every activity, with all that was said before
+        self._remembered = lru_cache(MOST_REMEMBERED)(self._without_secrets)
 
     @property
     def secrets(self) -> set[str]:
@@ -62,10 +67,13 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets. Of one that is too long to be looked through, the beginning."""
-        if len(text) <= LONGEST_TEXT:
-            return looks_taken_out(self.known.taken_out(text))
-        end = self.known.may_be_cut_at(text)
-        return self.text(text[:end]) + left_out(len(text) - end)
+        if len(text) > LONGEST_TEXT:
+            end = self.known.may_be_cut_at(text)
+            return self.text(text[:end]) + left_out(len(text) - end)
+        return self._remembered(text) if len(text) >= WORTH_REMEMBERING else self._without_secrets(text)
+
+    def _without_secrets(self, text: str) -> str:
+        return looks_taken_out(self.known.taken_out(text))
 
     def name(self, text: str) -> str:
         """What may be a name: as it is where the experiment or gameday gives it, else as any text."""

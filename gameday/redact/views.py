@@ -12,14 +12,17 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+# each begins with a character of its own, so that all others are passed over in no time
 UNITS = re.compile(
     r"""
-    (\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})  # two halves of one character
-    | \\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))
-    | (\\\r?\n[ \t]*)             # a line that goes on
-    | \\(["'/\\ntrfvabe0_NLP \t])
-    | ((?:%[0-9a-fA-F]{2})+)      # of an address
-    | (\s*\n[ \t]*\#+[ \t]*|\s{2,}|[^\S ])
+    \\(?:
+        (u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})  # two halves of one character
+        | x([0-9a-fA-F]{2}) | u([0-9a-fA-F]{4}) | U([0-9a-fA-F]{8})
+        | (\r?\n[ \t]*)             # a line that goes on
+        | (["'/\\ntrfvabe0_NLP \t])
+    )
+    | %([0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*)  # of an address
+    | \n(?:\s*\n)?[ \t]*\#+[ \t]* | \n\s* | \r\s* | \t\s* | \ \s+ | \xa0\s* | \f\s* | \v\s*
     """,
     re.VERBOSE,
 )
@@ -44,7 +47,7 @@ DEEPEST = 4
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A text as it is meant. Piece n begins at `here[n]`, made of what stood at `there[n]` up to `until[n]`."""
+    """A text as it is meant. Piece n begins at `here[n]`, made of what was from `there[n]` to `until[n]`."""
 
     text: str
     here: list[int]
@@ -116,9 +119,9 @@ def _pieces(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _decoded(found: re.Match[str]) -> str:
     """What a unit means."""
-    pair, byte, short, long, goes_on, letter, _, _ = found.groups()
+    pair, byte, short, long, goes_on, letter, _ = found.groups()
     if pair:
-        high, low = int(pair[2:6], 16), int(pair[8:12], 16)
+        high, low = int(pair[1:5], 16), int(pair[7:11], 16)
         return chr(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF))
     if number := byte or short or long:
         code = int(number, 16)
