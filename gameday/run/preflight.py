@@ -44,7 +44,8 @@ def check_reachable(experiment: Experiment) -> None:
     found = experiment.found
     if found.trouble is not None:
         # what is not known to be secret would be written down
-        raise _problem(experiment, (found.where,), found.advice)
+        place = experiment.places.of_key((found.where,))
+        raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
     problems = [
         Problem(str(experiment.path), *experiment.places.of_value(path), f"{'.'.join(map(str, path))}: {why}")
         for path, why in unreachable(experiment.blocks)

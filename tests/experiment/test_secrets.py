@@ -87,7 +87,7 @@ def test_a_vault_that_fails_is_a_problem_of_the_file_where_a_block_needs_it(
 ) -> None:
     answers(monkeypatch, OSError("no route to host"))
     path = file(tmp_path, VAULT + "service: {name: '${password}'}\n")
-    with pytest.raises(InvalidInput, match="x.yaml:4:1: OSError: no route to host"):
+    with pytest.raises(InvalidInput, match=r"x.yaml:4:1: OSError: no route to host"):
         load(path)
 
 
