@@ -16,7 +16,14 @@ from gameday.run.children import Child
 
 
 def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
-    """Have chaoslib validate the experiment in a process of its own, while other things are made ready."""
+    """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
+
+    Raises InvalidInput when a secret cannot be had: what is not known to be secret would be written down.
+    """
+    found = experiment.found
+    if found.trouble is not None:
+        place = experiment.places.of_key((found.where,))
+        raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
     orders = {
         "experiment": experiment.document,
         "variables": list(variables),
@@ -41,11 +48,6 @@ def check_activities(experiment: Experiment, validation: Child) -> None:
 
 def check_reachable(experiment: Experiment) -> None:
     """Ask everything that the run needs once. Raises InvalidInput with all that does not answer."""
-    found = experiment.found
-    if found.trouble is not None:
-        # what is not known to be secret would be written down
-        place = experiment.places.of_key((found.where,))
-        raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
     problems = [
         Problem(str(experiment.path), *experiment.places.of_value(path), f"{'.'.join(map(str, path))}: {why}")
         for path, why in unreachable(experiment.blocks)

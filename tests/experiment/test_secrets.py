@@ -11,7 +11,7 @@ import pytest
 
 from gameday.errors import InvalidInput
 from gameday.experiment import load, secrets
-from gameday.run.preflight import check_reachable
+from gameday.run.preflight import start_validation
 
 HEAD = "title: t\ndescription: d\nmethod: []\n"
 VAULT = HEAD + "secrets:\n  app:\n    password: {type: vault, path: orders}\n"
@@ -25,7 +25,7 @@ def file(folder: Path, text: str) -> Path:
 
 def refused(path: Path) -> str:
     with pytest.raises(InvalidInput) as told:
-        check_reachable(load(path))
+        start_validation(load(path))
     return str(told.value).removeprefix(str(path))
 
 
@@ -51,7 +51,7 @@ def test_what_a_vault_gives_is_secret_and_it_is_asked_once(
     experiment = load(file(tmp_path, VAULT + "service: {name: 'of ${other}'}\nconfiguration: {other: x}\n"))
     assert {"orders-app", "90817263"} <= set(experiment.secrets)
     assert len(asked) == 1
-    check_reachable(experiment)
+    assert experiment.found.trouble is None
 
 
 def test_a_vault_that_refuses_stops_a_run_before_anything_is_touched(
