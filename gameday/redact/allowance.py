@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-LONGEST_OUTPUT = 1_000_000  # characters, each value counts as some too
-LEAST = 8
+LONGEST_OUTPUT = 1_000_000  # characters
+LEAST = 32  # what a value or a key counts as, however short
 
 
 class Allowance:
@@ -29,7 +29,7 @@ class Allowance:
     def _mapping(self, value: dict[Any, Any]) -> dict[Any, Any]:
         taken: dict[Any, Any] = {}
         for number, (key, item) in enumerate(value.items()):
-            self.left -= len(str(key))
+            self.left -= max(LEAST, len(str(key)))
             if self.left < LEAST:
                 return {**taken, "[left out]": f"{len(value) - number} more values"}
             taken[key] = self.of(item)

@@ -119,7 +119,7 @@ class Known:
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand, in order; what overlaps is one."""
-        if not self.secrets:
+        if not self.secrets or len(text) < SHORTEST:
             return []
         found = sorted((start, end) for start, end, _ in self._found(text))
         merged: list[Span] = []
