@@ -153,6 +153,10 @@ def test_an_edge_that_is_much_likelier_the_outage_s_is_sure() -> None:
     assert sure("-" * 20, Fraction(1, 5000)) == (0, 19)
 
 
+def test_what_follows_the_core_does_not_move_its_edges() -> None:
+    assert sure_edges(windows("-" * 21), Core(0, 19), Fraction(1, 5000)) == (0, 19)
+
+
 def test_two_errors_may_stand_at_an_edge() -> None:
     assert sure("-++-++" + "-" * 20 + "+-", Fraction(1, 1000))[0] == 6
 

@@ -69,5 +69,13 @@ def test_samples_of_one_moment_are_in_its_window_whatever_their_order() -> None:
         assert Windows.of(both, Fraction("91/100"), S).misses.tolist() == list(range(10, 20))
 
 
+def test_a_sample_a_nanosecond_before_another_has_a_window_of_its_own() -> None:
+    made = judged("+" * 9 + "-+" + "+" * 12)
+    times = made.scheduled_ns.copy()
+    times[10] = times[9] + 1
+    apart = replace(made, scheduled_ns=times)
+    assert Windows.of(apart, Fraction("91/100"), S).misses.tolist() == list(range(9, 19))
+
+
 def test_no_window_misses_when_all_is_good() -> None:
     assert windows("+" * 30, "1").first_miss(0) is None
