@@ -79,11 +79,10 @@ NOISY = {"objective": "9/10", "window_s": 5, "steady_bad": 5, "steady_total": 50
 def test_what_hides_is_the_same_in_whatever_pieces_it_is_looked_for(
     step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks = "+" * 392 + "-+++++++" + "-+" * 30 + "-" + "+++++++-" + "+" * 392
     monkeypatch.setattr(bounds, "STEP", step)
-    outage = only(outages(marks, sustain_s=39, **NOISY))
-    assert outage.ended is not None
-    assert (outage.began.low_ns, outage.ended.high_ns) == (at(38), at(48.002))
+    made = judged("+" * 382 + "-+++++" * 3 + "-+" * 5 + "-")
+    edges = Edges(floor=0, first=400, last=410, surely_first=400, surely_last=410, sustained=411)
+    assert bounds._first_outside(made, edges, np.arange(399, 0, -1), Fraction(11, 1002)) == 323
 
 
 def test_each_sample_counts_for_what_the_outage_explains_it_better_than_the_steady_state() -> None:

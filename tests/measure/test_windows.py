@@ -35,6 +35,10 @@ def test_while_less_than_a_window_has_passed_it_is_filled_up_with_good_samples()
     assert misses("+-+-" + "+" * 30, "9/10") == list(range(3, 11))
 
 
+def test_the_first_whole_window_begins_with_the_first_sample_whenever_the_second_one_comes() -> None:
+    assert misses("+..-" + "+" * 30, "8/9") == list(range(1, 9))  # it holds eight samples
+
+
 def test_a_series_shorter_than_a_window_is_filled_up_to_its_own_length() -> None:
     assert misses("-++++", "9/10") == [0, 1, 2, 3, 4]
     assert misses("-+++++++++", "9/10") == []
