@@ -149,7 +149,9 @@ def merge(parts: list[Samples]) -> Samples:
         return parts[0]
     names = tuple(dict.fromkeys(name for part in parts for name in part.names))
     renumbered = [_renumber(part, names) for part in parts]
-    columns = {name: np.concatenate([getattr(part, name) for part in renumbered]) for name in COLUMNS}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in renumbered]) for name in COLUMNS
+    }
     merged = replace(renumbered[0], **columns, uncertainty_ns=max(part.uncertainty_ns for part in parts))
     return merged.where(np.argsort(merged.scheduled_ns, kind="stable"))
 

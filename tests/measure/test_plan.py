@@ -9,6 +9,7 @@ import pytest
 from gameday.experiment.model import Blocks, recorders
 from gameday.measure.plan import Plan, plan_of
 from gameday.measure.rules import RULES
+from gameday.measure.sli import Goodness
 from tests.measure.histories import MS
 
 
@@ -33,6 +34,14 @@ def test_a_load_has_one_recorder_for_all_its_slis() -> None:
     made = blocks(slis=[{"name": n, "source": "load", "objective": "99%"} for n in "ab"], load=load)
     assert [sli.recorder for sli in plan_of(made).slis] == ["load", "load"]
     assert [sli.period for sli in plan_of(made).slis] == [None, None]
+
+
+def test_an_sli_of_the_load_may_be_one_request() -> None:
+    load = {"locustfile": "x.py", "host": "http://localhost"}
+    named = {"name": "a", "source": "load", "objective": "99%", "match": "POST /orders"}
+    sli = plan_of(blocks(slis=[named], load=load)).slis[0]
+    assert sli.match == "POST /orders"
+    assert sli.goodness == Goodness("POST /orders", within_ns=None, is_probed=False)
 
 
 @pytest.mark.parametrize(
