@@ -32,6 +32,7 @@ FLOORS = [
         "writes",
         "processes",
         "phases",
+        "state",
         "__init__",
     },
     {"experiment"},
