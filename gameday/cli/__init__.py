@@ -44,7 +44,7 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
-    environment.hide()
+    environment.begin()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as end:
