@@ -11,6 +11,7 @@ import click
 
 from gameday import environment
 from gameday.cli.options import KEY, RESULTS, sealing
+from gameday.cli.say import say
 from gameday.errors import GamedayError
 
 BY = click.option("--by", help="Who says so. Default: git's user.email, else the login name.")
@@ -43,7 +44,7 @@ def report(run_name: str, names: tuple[str, ...], is_pdf: bool, output: Path | N
 
     chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
     for path in forms.write(pack.find(results, run_name), chosen, output):
-        click.echo(path)
+        say(path)
 
 
 @click.command()
@@ -78,7 +79,8 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
     elif sys.stdout.isatty():
         Console().print(compared.table(comparison))
     else:
-        click.echo("\n".join(compared.lines(comparison)))
+        for line in compared.lines(comparison):
+            say(line)
 
 
 @click.command()
@@ -112,15 +114,15 @@ def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | Non
         found = check(chosen, next(iter(believed), None), stamp_roots, believed[1:])
         run_id = chosen.run_id if not found.findings else path.name
     for line in found.holds:
-        click.secho(f"✓ {line}", fg="green")
+        say(f"✓ {line}", fg="green")
     for line in found.unchecked:
-        click.secho(f"? {line}", fg="yellow")
+        say(f"? {line}", fg="yellow")
     for finding in found.findings:
-        click.secho(f"✗ {finding}", fg="red")
+        say(f"✗ {finding}", fg="red")
     if found.findings:
-        click.echo(f"{run_id} does not verify")
+        say(f"{run_id} does not verify")
         sys.exit(1)
-    click.echo(f"{run_id} verifies")
+    say(f"{run_id} verifies")
 
 
 @click.command()
@@ -145,9 +147,9 @@ def keys(folder: Path, name: str, public_of: str | None) -> None:
         click.echo(pairs.public_half(public_of, environment.hidden(environment.PASSWORD)), nl=False)
         return
     private, public, keyid = pairs.make(folder, name)
-    click.echo(f"{private}: keep it secret; sign with --key {private}, or GAMEDAY_SIGNING_KEY")
-    click.echo(f"{public}: hand it out, by another way than the evidence; verify with --key {public}")
-    click.echo(f"key {shown(keyid)}")
+    say(f"{private}: keep it secret; sign with --key {private}, or GAMEDAY_SIGNING_KEY")
+    say(f"{public}: hand it out, by another way than the evidence; verify with --key {public}")
+    say(f"key {shown(keyid)}")
 
 
 @click.command()
@@ -163,7 +165,7 @@ def export(run_name: str, where: str, results: Path) -> None:
     from gameday.evidence import export as exporting
     from gameday.evidence import pack
 
-    click.echo(exporting.export(pack.find(results, run_name), where))
+    say(exporting.export(pack.find(results, run_name), where))
 
 
 @click.command()
@@ -210,7 +212,7 @@ def action(
     chosen = pack.find(results, run_name)
     if verb == "list":
         for each in afterwards.read(chosen).actions:
-            click.echo(afterwards.in_words(each))
+            say(afterwards.in_words(each))
     elif verb == "add" and len(words) == 1:
         until = due.date().isoformat() if due else None
         fields = {"text": words[0], "severity": severity, "owner": owner, "due": until}
@@ -254,9 +256,7 @@ def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | Non
     finally:
         lock.release()
     signed = f"signed with key {made.signature['keyid'][:16]}" if made.signature else "not signed"
-    click.echo(
-        f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {chosen.folder / AFTERWARDS}"
-    )
+    say(f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {chosen.folder / AFTERWARDS}")
 
 
 COMMANDS = (report, compare, verify, keys, export, note, action, sign_off)
