@@ -105,14 +105,14 @@ def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | Non
     samples. Ends with 1 and names the file or the figure that is wrong.
     """
     from gameday.evidence import keys, pack
-    from gameday.evidence.verify import opened
+    from gameday.evidence.holding import opened
     from gameday.evidence.verify import verify as check
 
     believed = [keys.public_key(key) for key in public_keys]
     path = Path(run_name) if Path(run_name).is_file() else pack.find(results, run_name).folder
     with opened(path) as chosen:
         found = check(chosen, next(iter(believed), None), stamp_roots, believed[1:])
-        run_id = chosen.run_id if not found.findings else path.name
+    run_id = path.name if found.findings else found.run_id
     for line in found.holds:
         say(f"✓ {line}", fg="green")
     for line in found.unchecked:
@@ -243,10 +243,12 @@ def sign_off(
 def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | None, **fields: Any) -> None:
     """Add an entry after the seal, and say what was added."""
     from gameday.evidence import afterwards, pack
+    from gameday.evidence.holding import InFolder
     from gameday.evidence.pack import AFTERWARDS
     from gameday.run.lock import Lock
 
     chosen = pack.find(results, run_name)
+    InFolder(chosen.folder).must_be_plain()  # a line after a link would be added to another file
     how = sealing(key, None)
     lock = Lock(chosen.folder)
     if not lock.take():

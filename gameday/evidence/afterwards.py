@@ -133,7 +133,7 @@ def in_words(action: Action) -> str:
 
 
 def signature_in_words(entry: Entry) -> str:
-    """What an entry says of its signature. Whoever forges one writes the same, so it is no more than a claim."""
+    """What an entry says of its signature; a forged one says the same, so that it is only a claim."""
     if entry.signature is None:
         return "not signed"
     return f"signature under key {shown(entry.signature.get('keyid', ''))}, not checked here"

@@ -8,7 +8,9 @@ import zipfile
 from typing import Any, BinaryIO
 
 from gameday.errors import GamedayError
+from gameday.evidence.holding import InFolder
 from gameday.evidence.pack import Pack
+from gameday.evidence.seal import NO_EVIDENCE
 
 PIECE_BYTES = 1 << 20
 # the same pack gives the same zip, byte for byte
@@ -22,7 +24,7 @@ def export(pack: Pack, where: str) -> str:
     is not what was sent.
     """
     pack.read_record()
-    target = where if where.endswith(".zip") else f"{where.rstrip('/')}/{pack.run_id}.zip"
+    target = where if where.endswith(".zip") else f"{where.rstrip('/')}/{pack.file_name}.zip"
     with tempfile.TemporaryFile() as draft:
         write(pack, draft)
         draft.seek(0)
@@ -60,17 +62,20 @@ def _to_s3(draft: BinaryIO, target: str) -> str:
 
 
 def write(pack: Pack, out: Any) -> None:
-    """The pack as a zip, in a folder named by its run."""
-    name = pack.run_id
+    """The pack as a zip, in a folder named by its run.
+
+    Raises GamedayError when something in the pack is no file: what a link leads to is not handed over.
+    """
+    held = InFolder(pack.folder)
+    held.must_be_plain()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in pack.folder.rglob("*") if path.is_file()):
-            inside = path.relative_to(pack.folder).as_posix()
-            if inside not in (".lock", ".halt"):
-                entry = zipfile.ZipInfo(f"{name}/{inside}", EPOCH)
+        for inside in sorted(held.kept):
+            if held.has(inside) and inside not in NO_EVIDENCE:
+                entry = zipfile.ZipInfo(f"{pack.file_name}/{inside}", EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
-                with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as there:
-                    _copy(file, there)
+                with archive.open(entry, "w", force_zip64=True) as there:
+                    there.writelines(held.pieces(inside))
 
 
 def _copy(source: BinaryIO | Any, target: Any) -> str:
