@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -231,9 +232,11 @@ def _refuse_bomb(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def _root(names: list[str]) -> str:
-    """The folder of the run in a zip: the outermost that holds what only a run has."""
-    marked = {name[: -len(mark)] for name in names for mark in MARKS if PurePosixPath(name).name == mark}
-    return min(marked, key=lambda folder: (folder.count("/"), folder), default="")
+    """The folder of the run in a zip: the one with most of what only a run has, the outermost of those."""
+    marks = Counter(
+        name[: -len(mark)] for name in set(names) for mark in MARKS if f"/{name}".endswith(f"/{mark}")
+    )
+    return min(marks, key=lambda folder: (-marks[folder], folder.count("/"), folder), default="")
 
 
 def _odd_member(member: zipfile.ZipInfo) -> str | None:
