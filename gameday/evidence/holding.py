@@ -146,7 +146,8 @@ def walk(folder: Path) -> Iterator[tuple[str, Kept]]:
                 waiting.append((here / entry.name, f"{before}{entry.name}/"))
             else:
                 about = entry.stat(follow_symlinks=False)
-                yield f"{before}{entry.name}", Kept(about.st_size, _odd(about.st_mode))
+                odd = _odd(about.st_mode) or _odd_name(entry.name)
+                yield f"{before}{entry.name}", Kept(about.st_size, odd)
 
 
 def _odd(mode: int) -> str | None:
@@ -154,6 +155,12 @@ def _odd(mode: int) -> str | None:
     if stat.S_ISREG(mode):
         return None
     return "is a symbolic link, not a file" if stat.S_ISLNK(mode) else "is not a file"
+
+
+def _odd_name(name: str) -> str | None:
+    """What a name is that a zip cannot hold as it is."""
+    is_text = name.encode(errors="replace") == os.fsencode(name)
+    return None if is_text and "\\" not in name else "has a name that no zip can hold"
 
 
 class InZip(Holding):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,12 @@ from gameday.evidence.holding import Holding, InFolder
 from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, WITH_THE_SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, Record, refuse_newer, version_of
 from gameday.evidence.seal import NOT_SEALED, PAYLOAD_TYPE, as_json, shown
+from gameday.evidence.unlike import unlike
 from gameday.measure.rules import FIRST, RULES
 
 TIMELINE, RECORD, REPORT = "timeline.jsonl", "record.json", "report.html"
 DATA = (TIMELINE, RECORD)
 MOST_TOLD, LONGEST_SHOWN = 100, 120
-CLOSE_ENOUGH = 1e-9  # of a figure, between two processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,33 +365,6 @@ def _figures(pack: Pack, record: dict[str, Any], found: Verification) -> None:
         slis = [f"SLI '{sli['name']}'" for sli in again["slis"]]
         figures = ["RTO"] * bool(rto) + ["RPO"] * bool(rpo) + [*slis, f"verdict {again['verdict']}"]
         found.holds.append(f"measured again, the same: {', '.join(figures)}")
-
-
-def unlike(said: Any, gives: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two records differ: the path, what the first says, what the second says.
-
-    What only the second knows is no difference: a record of an older version has fewer keys.
-    """
-    if isinstance(said, dict) and isinstance(gives, dict):
-        for key in said:
-            if key == "schema":
-                continue
-            inner = f"{path}.{key}" if path else str(key)
-            yield from unlike(said[key], gives.get(key), inner)
-    elif isinstance(said, list) and isinstance(gives, list) and len(said) == len(gives):
-        for index, (one, other) in enumerate(zip(said, gives, strict=True)):
-            yield from unlike(one, other, f"{path}[{index}]")
-    elif not _is_same(said, gives):
-        yield path, said, gives
-
-
-def _is_same(said: Any, gives: Any) -> bool:
-    is_number = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (said, gives))
-    return (
-        math.isclose(said, gives, rel_tol=CLOSE_ENOUGH)
-        if is_number
-        else said == gives and type(said) is type(gives)
-    )
 
 
 def _short(value: Any) -> str:
