@@ -65,7 +65,10 @@ def check_text(name: str, data: bytes) -> None:
     if values_in(data) > MOST_VALUES:
         raise OutOfBounds(f"{name} has more than {MOST_VALUES} values")
     if name == "plan.json":
-        plan = parsed(data)
+        try:
+            plan = parsed(data)
+        except ValueError as error:
+            raise OutOfBounds(f"{name} is no plan: {error}") from None
         slis = plan.get("slis") if isinstance(plan, dict) else None
         if isinstance(slis, list) and len(slis) > MOST_SLIS:
             raise OutOfBounds(f"plan.json has {len(slis)} SLIs; {MOST_SLIS} are the most")

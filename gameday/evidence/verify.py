@@ -55,10 +55,13 @@ class Verification:
     unchecked: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     run_id: str = ""
+    _told: set[Finding] = field(default_factory=set, repr=False)
 
     def wrong(self, file: str, message: str) -> None:
-        """Something is wrong with a file."""
-        self.findings.append(Finding(file, message))
+        """Something is wrong with a file; the same is told once."""
+        if (finding := Finding(file, message)) not in self._told:
+            self._told.add(finding)
+            self.findings.append(finding)
 
 
 def verify(
@@ -117,6 +120,9 @@ def _stored_record(held: Holding, found: Verification) -> dict[str, Any] | None:
     """The record as it lies there; None when it is none."""
     if RECORD not in held.kept:
         found.wrong(RECORD, "is missing")
+        return None
+    if not held.has(RECORD):
+        found.wrong(RECORD, str(held.kept[RECORD].odd))
         return None
     try:
         stored = bounds.parsed(held.read(RECORD, bounds.MOST_TEXT))
