@@ -208,8 +208,10 @@ def action(
     gameday action latest list
     """
     from gameday.evidence import afterwards, pack
+    from gameday.evidence.holding import InFolder
 
     chosen = pack.find(results, run_name)
+    InFolder(chosen.folder).must_be_plain()
     if verb == "list":
         for each in afterwards.read(chosen).actions:
             say(afterwards.in_words(each))

@@ -50,6 +50,8 @@ class Pack:
     @property
     def run_id(self) -> str:
         """The run's name, which sorts by time; that of the folder until the timeline has begun."""
+        if self.timeline.is_symlink() or not self.timeline.is_file():
+            return self.folder.name
         begun = (
             entry["run_id"]
             for entry in read_lines(self.timeline)
