@@ -56,5 +56,5 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except GamedayError as error:
-        complain(error)
+        complain(error, "gameday: ")
         sys.exit(error.exit_code)

@@ -13,10 +13,10 @@ def say(line: object, *, err: bool = False, fg: str | None = None) -> None:
     click.secho(clean.line(line), fg=fg, err=err)
 
 
-def complain(error: GamedayError) -> None:
-    """Print an error on standard error; each problem of an input has a line of its own."""
+def complain(error: GamedayError, by: str = "") -> None:
+    """Print an error on standard error; each problem of an input has a line of its own. by: who says so."""
     if isinstance(error, InvalidInput):
         for problem in error.problems:
             say(problem, err=True)
     else:
-        say(f"gameday: {error}", err=True)
+        say(f"{by}{error}", err=True)
