@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gameday import environment
-from gameday.cli.options import KEY, RESULTS, sealing
+from gameday.cli.options import KEY, LIMIT, RESULTS, sealing
 from gameday.cli.say import say
 from gameday.errors import GamedayError
 
@@ -32,19 +32,29 @@ BY = click.option("--by", help="Who says so. Default: git's user.email, else the
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to write. Default: reports/RUN-ID; never into the sealed pack.",
 )
+@LIMIT
 @RESULTS
-def report(run_name: str, names: tuple[str, ...], is_pdf: bool, output: Path | None, results: Path) -> None:
+def report(
+    run_name: str,
+    names: tuple[str, ...],
+    is_pdf: bool,
+    output: Path | None,
+    limit_s: float,
+    results: Path,
+) -> None:
     """Make the report of RUN from its pack: a folder, a run id, its beginning, or `latest`.
 
     Prints the path of every file. html is one page; markdown is for a wiki; junit for CI; csv for
     spreadsheets, outages.csv and steps.csv; pdf needs a browser or the extra `pdf`.
     """
     from gameday.evidence import pack
+    from gameday.evidence.limits import within
     from gameday.evidence.report import forms
 
     chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
-    for path in forms.write(pack.find(results, run_name), chosen, output):
-        say(path)
+    with within(limit_s):
+        for path in forms.write(pack.find(results, run_name), chosen, output):
+            say(path)
 
 
 @click.command()
@@ -97,8 +107,11 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificates (PEM) of the time-stamp authorities to believe.",
 )
+@LIMIT
 @RESULTS
-def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | None, results: Path) -> None:
+def verify(
+    run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | None, limit_s: float, results: Path
+) -> None:
     """Check the seal of RUN and measure it again: a folder, a zip, a run id, or `latest`. Needs no network.
 
     Signature, every hash, the timeline's chain, the schema; then RTO, RPO, SLIs and verdict from the raw
@@ -106,11 +119,12 @@ def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | Non
     """
     from gameday.evidence import keys, pack
     from gameday.evidence.holding import opened
+    from gameday.evidence.limits import within
     from gameday.evidence.verify import verify as check
 
     believed = [keys.public_key(key) for key in public_keys]
     path = Path(run_name) if Path(run_name).is_file() else pack.find(results, run_name).folder
-    with opened(path) as chosen:
+    with within(limit_s), opened(path) as chosen:
         found = check(chosen, next(iter(believed), None), stamp_roots, believed[1:])
     run_id = path.name if found.findings else found.run_id
     for line in found.holds:

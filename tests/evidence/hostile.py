@@ -13,7 +13,6 @@ import os
 import random
 import resource
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gameday.cli import main
+from gameday.evidence import keys
 from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP
 from tests.evidence.foreign import ANOTHER, EXAMPLE, contents, reseal
 
@@ -346,10 +346,6 @@ def make(seed: int, folder: Path) -> Path:
     return path
 
 
-class TooLong(BaseException):
-    """A command took more than `LIMIT_S`."""
-
-
 def run(*arguments: str) -> str:
     """A command as the command line runs it: how it ended. Raises whatever escaped it."""
     out, err = io.StringIO(), io.StringIO()
@@ -380,7 +376,9 @@ def once(seed: int, scratch: Path) -> list[str]:
     folder.mkdir()
     path = make(seed, folder)
     os.chdir(folder)
-    commands: list[tuple[str, ...]] = [("verify", str(path))]
+    limit = ("--limit", f"{LIMIT_S}s")
+    key = ("--key", str(scratch / "evidence.pub")) if seed % 3 == 0 else ()
+    commands: list[tuple[str, ...]] = [("verify", str(path), *key, *limit)]
     if path.is_dir():
         commands.append(("export", str(path), "out.zip"))
         if seed % 4 == 0:
@@ -397,13 +395,9 @@ def once(seed: int, scratch: Path) -> list[str]:
     ends = []
     try:
         for command in commands:
-            began_s = time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
-            try:
-                ends.append(run(*command))
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            SLOWEST.append((round(time.monotonic() - began_s, 2), seed, command[0]))
+            began_s = time.process_time()
+            ends.append(run(*command))
+            SLOWEST.append((round(time.process_time() - began_s, 2), seed, command[0]))
     finally:
         os.chdir(scratch)
         shutil.rmtree(folder)
@@ -413,27 +407,23 @@ def once(seed: int, scratch: Path) -> list[str]:
 SLOWEST: list[tuple[float, int, str]] = []
 
 
-def too_long(*_: object) -> None:
-    raise TooLong
-
-
-def begin() -> None:
-    """Limit memory and time of this process."""
+def begin(scratch: Path) -> None:
+    """Limit the memory of this process, and make the key that is asked for."""
+    keys.make(scratch, "evidence")
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, resource.RLIM_INFINITY))
-    signal.signal(signal.SIGALRM, too_long)
 
 
 def trial(first: int, count: int) -> dict[str, Any]:
     """Try so many packs, by their seeds: how they ended, and every escape with its seed."""
-    begin()
     ends: Counter[str] = Counter()
     escaped: list[str] = []
     with tempfile.TemporaryDirectory(prefix="gameday-hostile-") as name:
+        begin(Path(name))
         for seed in range(first, first + count):
             try:
                 ends.update(once(seed, Path(name)))
-            except (Exception, TooLong) as error:  # noqa: BLE001 - any escape is what is looked for
+            except Exception as error:  # noqa: BLE001 - any escape is what is looked for
                 where = "".join(traceback.format_exception(error)[-3:])
                 escaped.append(f"seed {seed}: {type(error).__name__}: {str(error)[:300]}\n{where[-1500:]}")
     slowest = sorted(SLOWEST, reverse=True)[:5]
