@@ -24,6 +24,7 @@ FLOORS = [
         "clock",
         "files",
         "chain",
+        "clean",
         "environment",
         "git",
         "redact",

@@ -9,7 +9,8 @@ import click
 import gameday
 from gameday import environment
 from gameday.cli import drills, evidence
-from gameday.errors import GamedayError, InvalidInput
+from gameday.cli.say import complain
+from gameday.errors import GamedayError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -55,5 +56,5 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except GamedayError as error:
-        click.echo(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}", err=True)
+        complain(error, "gameday: ")
         sys.exit(error.exit_code)
