@@ -32,14 +32,16 @@ def read_bytes(path: Path, at_most: int) -> bytes:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):
             raise Unreadable(f"it is {KINDS.get(stat.S_IFMT(kind), 'a device')}, not a file")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(at_most + 1)
-        except OSError as error:
-            raise Unreadable(error.strerror or str(error)) from None
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from None
+    finally:
+        os.close(descriptor)
     if len(data) > at_most:
         raise Unreadable(f"it is larger than {at_most:,} bytes, the most that is read")
     return data

@@ -29,10 +29,10 @@ def duration_s(text: object) -> float:
     if not isinstance(text, str) or not DURATION.fullmatch(text.strip()):
         raise ValueError(f"{shown(text)} is not a duration; write for example 250ms, 30s, 5m or 1h30m")
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    seconds = float(sum(Decimal(number) * SECONDS[unit] for number, unit in parts))
+    seconds = sum(Decimal(number) * SECONDS[unit] for number, unit in parts)
     if seconds > LONGEST_S or 0 < seconds < SHORTEST_S:
         raise ValueError(f"{shown(text)} is no duration to work with; it is 0, or 1 µs to {LONGEST_DAYS} days")
-    return seconds
+    return float(seconds)
 
 
 def rate_per_s(text: object) -> float:

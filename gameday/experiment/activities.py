@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gameday.errors import MOST_SHOWN
+from gameday.experiment import toolkit
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
@@ -74,6 +75,8 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
             if not isinstance(undo, dict) or "provider" not in undo:
                 yield Trouble((*path, "undo"), "undo is an activity; write for example undo: {provider: …}")
             else:
+                for found in toolkit.misshapen_activity(undo, (*path, "undo")):
+                    yield Trouble(found.path, found.message, found.on_key)
                 yield from _provider((*path, "undo"), undo)
         yield from _provider(path, activity)
         yield from _targets(path, activity)

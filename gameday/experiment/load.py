@@ -127,8 +127,8 @@ class _Check:
 
     def is_fit(self, document: dict[str, Any]) -> None:
         """Raise InvalidInput when there is something in it that no check after this one could bear."""
-        for path, why in plain.unfit(document):
-            self.at_value(path, why)
+        for found in plain.unfit(document):
+            (self.at_key if found.on_key else self.at_value)(found.path, found.why)
         if self.problems:
             raise InvalidInput(self.problems)
 
@@ -202,7 +202,10 @@ class _Check:
         try:
             blocks = Blocks.model_validate(resolved)
         except ValidationError as invalid:
-            for error in invalid.errors():
+            errors = invalid.errors()
+            # what holds an unknown variable is reported already
+            others = [error for error in errors if "${" not in str(error.get("input"))]
+            for error in others or ([] if self.problems else errors):
                 self._report(error)
             return None
         names = [sli.name for sli in blocks.slis]
@@ -254,8 +257,6 @@ class _Check:
             )
 
     def _report(self, error: ErrorDetails) -> None:
-        if "${" in str(error.get("input")):
-            return  # the unknown variable is reported already
         found = complaint(error)
         (self.at_key if found.on_key else self.at_value)(found.path, found.message)
 

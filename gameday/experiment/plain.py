@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-MOST_VALUES = 20_000  # keys among them, and what aliases stand for counted each time
+MOST_VALUES = 10_000  # keys among them, and what aliases stand for counted each time
 DEEPEST = 50
 LONGEST_NUMBER = 40  # characters
 LARGEST_NUMBER = 2**63
@@ -115,26 +116,35 @@ def is_too_much(data: Any) -> str | None:
     return None
 
 
-def unfit(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """What is in the data and can be in no evidence, by its path: infinite numbers, keys that are no texts."""
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """What no evidence can hold, and its path; `on_key` when the key itself is meant."""
+
+    path: Path
+    why: str
+    on_key: bool = False
+
+
+def unfit(value: Any, path: Path = ()) -> Iterator[Unfit]:
+    """Infinite numbers, keys that are no texts, and whatever else in the data can be in no evidence."""
     if isinstance(value, dict):
         for key, item in value.items():
             here = (*path, str(key))
             if not isinstance(key, str):
-                yield here, f"the key {key!r} is no text; write it in quotes"
+                yield Unfit(here, f"the key {key!r} is no text; write it in quotes", on_key=True)
             elif why := _no_text(key):
-                yield here, f"a key has {why}"
+                yield Unfit(here, f"the key has {why}", on_key=True)
             yield from unfit(item, here)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from unfit(item, (*path, index))
     elif isinstance(value, str):
         if why := _no_text(value):
-            yield path, f"the text has {why}"
+            yield Unfit(path, f"the text has {why}")
     elif isinstance(value, float) and not math.isfinite(value):
-        yield path, f"{value} is no number to work with; write a finite one, or a text in quotes"
+        yield Unfit(path, f"{value} is no number to work with; write a finite one, or a text in quotes")
     elif isinstance(value, int) and not -LARGEST_NUMBER <= value < LARGEST_NUMBER:
-        yield path, "the number is larger than 64 bits; write it in quotes if it is a text"
+        yield Unfit(path, "the number is larger than 64 bits; write it in quotes if it is a text")
 
 
 def _no_text(text: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from gameday.experiment.complaints import Complaint, complaint
+from gameday.experiment.positions import Path
 from gameday.units import LONGEST_S, shown
 
 MOST_ACTIVITIES = 1000
@@ -120,8 +121,17 @@ class Experiment(Part):
 
 def misshapen(document: Mapping) -> list[Complaint]:
     """What has another shape than Chaos Toolkit needs."""
+    return _complaints(Experiment, document, ())
+
+
+def misshapen_activity(activity: Mapping, path: Path) -> list[Complaint]:
+    """The same of an activity that stands at a path of the file."""
+    return _complaints(Activity, activity, path)
+
+
+def _complaints(part: type[Part], value: Mapping, path: Path) -> list[Complaint]:
     try:
-        Experiment.model_validate(document)
+        part.model_validate(value)
     except ValidationError as invalid:
-        return [complaint(error) for error in invalid.errors()]
+        return [complaint(error, path) for error in invalid.errors()]
     return []

@@ -27,6 +27,8 @@ from gameday.reading import Unreadable, read_text
 
 NAME = "gameday.toml"
 LARGEST_BYTES = 100_000
+# each part of a key is looked up from its beginning: tens of thousands of them take minutes
+DEEP_KEY = re.compile(rf"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{plain.DEEPEST}}}")
 NOTHING_SAID = EvidenceSettings()
 OF_THE_HOST = Path("/etc/gameday")
 
@@ -92,6 +94,8 @@ def read(path: Path) -> RuleSet:
     shown = Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
     try:
         text = read_text(path, LARGEST_BYTES)
+        if DEEP_KEY.search(text):
+            raise RecursionError
         data = tomllib.loads(text)
     except FileNotFoundError:
         raise InvalidInput([Problem(str(shown), 0, 0, "cannot be read: it is a link to nowhere")]) from None
@@ -99,7 +103,7 @@ def read(path: Path) -> RuleSet:
         raise InvalidInput([Problem(str(shown), error.line, error.column, f"cannot be read: {error}")]) from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"line (\d+), column (\d+)", str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
         what = str(error).partition(" (at ")[0]
         raise InvalidInput([Problem(str(shown), line, column, f"cannot be read: {what}")]) from None
     except RecursionError:
@@ -115,7 +119,7 @@ def read(path: Path) -> RuleSet:
         for key in data
         if key not in tables
     ]
-    problems += [Problem(str(shown), *places.of_key(at), why) for at, why in plain.unfit(data)]
+    problems += [Problem(str(shown), *places.of_key(found.path), found.why) for found in plain.unfit(data)]
     if problems:
         raise InvalidInput(problems)
     known = {key: value for key, value in data.items() if key in tables}
