@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 MOST_SHOWN = 50  # problems of one input
 LONGEST_SHOWN = 500  # characters of one problem
 

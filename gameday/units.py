@@ -31,7 +31,9 @@ def duration_s(text: object) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
     seconds = sum(Decimal(number) * SECONDS[unit] for number, unit in parts)
     if seconds > LONGEST_S or 0 < seconds < SHORTEST_S:
-        raise ValueError(f"{shown(text)} is no duration to work with; it is 0, or 1 µs to {LONGEST_DAYS} days")
+        raise ValueError(
+            f"{shown(text)} is no duration to work with; it is 0, or 1 µs to {LONGEST_DAYS} days"
+        )
     return float(seconds)
 
 

@@ -32,11 +32,7 @@ def signer(where: str, password: str | None = None) -> Signer:
     """
     if where.startswith(KMS):
         return _of_kms(where.removeprefix(KMS))
-    private = _private(where, password)
-    try:
-        return CryptoSigner(private)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _no_signing_key(where) from None
+    return CryptoSigner(_private(where, password))
 
 
 def public_half(where: str, password: str | None = None) -> bytes:
@@ -61,7 +57,7 @@ def _private(where: str, password: str | None) -> Any:
     is_pem, name = _is_pem(where), _name(where)
     try:
         pem = where.encode() if is_pem else read_bytes(Path(where), LARGEST_BYTES)
-        return serialization.load_pem_private_key(pem, password.encode() if password else None)
+        private = serialization.load_pem_private_key(pem, password.encode() if password else None)
     except FileNotFoundError:
         raise GamedayError(f"the signing key {where} cannot be read: there is no such file") from None
     except Unreadable as error:
@@ -70,6 +66,11 @@ def _private(where: str, password: str | None) -> Any:
         raise GamedayError(f"the signing key {name} is encrypted; set {environment.PASSWORD}") from None
     except (ValueError, UnsupportedAlgorithm):
         raise _no_signing_key(where) from None
+    try:
+        CryptoSigner(private)  # there are keys that only encrypt
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _no_signing_key(where) from None
+    return private
 
 
 def _is_pem(where: str) -> bool:

@@ -63,7 +63,11 @@ def modules_of_gameday(document: dict[str, Any]) -> set[str]:
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
     """What is wrong with gameday's keys in the activities, and with calls of gameday's own functions."""
     # those that Chaos Toolkit finds; a reference to a reference leads nowhere
-    known = {str(activity["name"]) for path, activity in walk(document) if path[0] != "rollbacks" and _is_whole(activity)}
+    known = {
+        str(activity["name"])
+        for path, activity in walk(document)
+        if path[0] != "rollbacks" and _is_whole(activity)
+    }
     for path, activity in walk(document):
         yield from _keys(path, activity)
         ref = activity.get("ref")

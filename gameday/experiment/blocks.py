@@ -70,7 +70,9 @@ def _is_address(value: str, *schemes: str) -> bool:
 
 def _redis_url(value: str) -> str:
     if not _is_address(value, "redis", "rediss"):
-        raise ValueError(f"{shown(value)} is not an address of Redis; write for example redis://db.example:6379")
+        raise ValueError(
+            f"{shown(value)} is not an address of Redis; write for example redis://db.example:6379"
+        )
     return value
 
 

@@ -107,7 +107,9 @@ def _read(path: Path) -> str:
         hint = f"; did you mean {path.with_name(near)}?" if near else ""
         raise InvalidInput([Problem(str(path), 0, 0, f"there is no such file{hint}")]) from None
     except Unreadable as error:
-        raise InvalidInput([Problem(str(path), error.line, error.column, f"cannot be read: {error}")]) from None
+        raise InvalidInput(
+            [Problem(str(path), error.line, error.column, f"cannot be read: {error}")]
+        ) from None
 
 
 class _Check:

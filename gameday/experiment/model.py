@@ -336,7 +336,9 @@ class Blocks(BaseModel):
     slis: list[Sli] = Field(default_factory=list, max_length=MOST_SLIS)
     load: Load | None = None
     ledger: Ledger | None = None
-    halt: list[HaltCondition] = Field(default_factory=list, max_length=MOST_SLIS, description="When to stop by itself.")
+    halt: list[HaltCondition] = Field(
+        default_factory=list, max_length=MOST_SLIS, description="When to stop by itself."
+    )
     max_duration: Duration | None = Field(
         None, alias="max-duration", description="The longest that a run may last; then it halts."
     )

@@ -36,7 +36,6 @@ class PlainLoader(yaml.SafeLoader):
         first: [(tag, form) for tag, form in known if tag not in (f"{BASIC}timestamp", f"{BASIC}value")]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    yaml_constructors: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML's own way
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -46,7 +45,7 @@ class PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """A node, counted before its children are looked at."""
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         is_alias = isinstance(event, yaml.AliasEvent)
         if is_alias and event.anchor in self.open:
             raise TooMuch(problem=f"*{event.anchor} stands inside of what it stands for", **at(event))

@@ -12,6 +12,7 @@ import yaml
 
 from gameday.errors import InvalidInput, Problem
 from gameday.experiment.plain import LONGEST_NUMBER, TOO_DEEP, Path, PlainLoader, TooMuch, is_too_much
+
 __all__ = ["Path", "Positions", "parse"]
 
 
@@ -86,7 +87,9 @@ def _yaml(path: str, text: str) -> tuple[Any, Positions]:
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise _wrong(path, f"character U+{ord(text[error.position]):04X} is not allowed", line, column) from None
+        raise _wrong(
+            path, f"character U+{ord(text[error.position]):04X} is not allowed", line, column
+        ) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise _wrong(path, str(error)) from None
 

@@ -113,7 +113,9 @@ class Window(Block):
         if isinstance(self.from_, datetime) and isinstance(self.until, datetime):
             zone = ZoneInfo(self.zone)
             if zoned(self.until, zone) <= zoned(self.from_, zone):
-                raise ValueError(f"until {self.until} is not after from {self.from_}; nothing would be forbidden")
+                raise ValueError(
+                    f"until {self.until} is not after from {self.from_}; nothing would be forbidden"
+                )
         return self
 
 

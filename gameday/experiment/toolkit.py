@@ -1,4 +1,4 @@
-"""The shape of what Chaos Toolkit reads: which of its keys are texts, lists, mappings. What they mean is its own."""
+"""The shape of what Chaos Toolkit reads: which keys are texts, lists, mappings. Their meaning is its own."""
 
 from __future__ import annotations
 

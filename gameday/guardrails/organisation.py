@@ -28,7 +28,9 @@ from gameday.reading import Unreadable, read_text
 NAME = "gameday.toml"
 LARGEST_BYTES = 100_000
 # each part of a key is looked up from its beginning: tens of thousands of them take minutes
-DEEP_KEY = re.compile(rf"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{plain.DEEPEST}}}")
+DEEP_KEY = re.compile(
+    rf"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{plain.DEEPEST}}}"
+)
 NOTHING_SAID = EvidenceSettings()
 OF_THE_HOST = Path("/etc/gameday")
 
@@ -100,7 +102,9 @@ def read(path: Path) -> RuleSet:
     except FileNotFoundError:
         raise InvalidInput([Problem(str(shown), 0, 0, "cannot be read: it is a link to nowhere")]) from None
     except Unreadable as error:
-        raise InvalidInput([Problem(str(shown), error.line, error.column, f"cannot be read: {error}")]) from None
+        raise InvalidInput(
+            [Problem(str(shown), error.line, error.column, f"cannot be read: {error}")]
+        ) from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)

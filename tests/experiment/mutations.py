@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,23 @@ from typing import Any
 import yaml
 
 CORPUS = Path(__file__).parent / "corpus"
+SEED = int(os.environ.get("GAMEDAY_MUTANTS_SEED", "0"))  # of the first one
 DEEP = 400
 ALWAYS = ("title", "description", "configuration", "secrets", "method")
 # as they are written in YAML; what stands in quotes is a text
 WRITTEN = [
     *"~ null true False no 0 -1 1.5 .nan -.inf .inf 1e999 16:00 24:00 0x1F 1_000 2027-05-23 = << []".split(),
     *["{}", "''", '""', "[[]]", "{a: b}", "{1: 2}", "{true: 1}", "{~: 1}", "{2027-05-23: 1}", "[1, x]"],
-    *["!!bool maybe", "!!int x", "!!int ''", "!!float x", "!!null x", "!!str 5", "!!binary aGk=", "!!binary x"],
+    *[
+        "!!bool maybe",
+        "!!int x",
+        "!!int ''",
+        "!!float x",
+        "!!null x",
+        "!!str 5",
+        "!!binary aGk=",
+        "!!binary x",
+    ],
     *["!!timestamp x", "!!timestamp 2027-05-23", "2027-05-23T10:00:00Z", "!!set {a, b}", "!!omap [a: 1]"],
     *["!!pairs [a: 1]", "!!map [a]", "!!seq {a: b}", "!!str [a]", "!unknown x", "! x", "!<tag:x> y"],
     *["!!python/object/apply:os.system [id]", "!!python/name:os.system", "!!python/tuple [a]", "? [a, b]"],
@@ -41,22 +52,103 @@ WRITTEN = [
     "[" + "{x: 1, y: 2}," * 1500 + "]",
 ]
 TEXTS = [
-    *["", " ", "x", "${base}", "${nobody}", "${", "$", "$$", "${base", "${fromprobe}", "${db}", "${password}"],
+    *[
+        "",
+        " ",
+        "x",
+        "${base}",
+        "${nobody}",
+        "${",
+        "$",
+        "$$",
+        "${base",
+        "${fromprobe}",
+        "${db}",
+        "${password}",
+    ],
     *["NaN%", "1e-99999999%", "-1%", "101%", "100.000000001%", "%", "1e9s", "9" * 400 + "d", "0s", "-1s"],
     *["0." + "0" * 400 + "1s", "1s" * 1000, "0." + "0" * 400 + "1/s", "0/s", "1e9/s", "9" * 400 + "/s"],
     *["٣s", "１s", "latency < 9e9s", "latency < ", "up < 20%", "up < 1e-99%", "up" + " " * 20_000 + "<"],
-    *["http://[", "http://h:99999/", "http://h:x/", "http://", "https://u:p@h/", "redis://", "ftp://h", "//h"],
+    *[
+        "http://[",
+        "http://h:99999/",
+        "http://h:x/",
+        "http://",
+        "https://u:p@h/",
+        "redis://",
+        "ftp://h",
+        "//h",
+    ],
     *["postgresql://[", "host='", "postgresql://h:x/", "a=b=c", "h:0", "h:99999", ":1", "h:٣", "h:²"],
     *["/", ".", "..", "/dev/zero", "/dev/stdin", "a/b", "a,b", "~", "nope.py", "x" * 300, "x" * 100_000],
-    *["\0", "a\0b", "\ud800", "\udfff", "\ud83d\ude00", "\u202e", "\u200b", "\x1b[31m", "\r\n", "a\nb", "\ufeff"],
+    *[
+        "\0",
+        "a\0b",
+        "\ud800",
+        "\udfff",
+        "\ud83d\ude00",
+        "\u202e",
+        "\u200b",
+        "\x1b[31m",
+        "\r\n",
+        "a\nb",
+        "\ufeff",
+    ],
     *["production ", "prod\u200buction", "PRODUCTION", "Europe", "Europe/Nowhere", "../../etc/passwd", "UTC"],
     *["0001-01-01", "9999-12-31", "9999-12-31T23:59:59-23:59", "2026-W01-1", "24:00", "25:00", "16:00"],
-    *["gameday.cli", "gameday.__main__", "gameday.", "gameday..x", "gameday.lab.nope", "gameday.faults", "json"],
-    *["gameday.faults." + "x" * 1000, "gameday.observe.locust_recorder", "pause", "__init__", "fault", "action"],
+    *[
+        "gameday.cli",
+        "gameday.__main__",
+        "gameday.",
+        "gameday..x",
+        "gameday.lab.nope",
+        "gameday.faults",
+        "json",
+    ],
+    *[
+        "gameday.faults." + "x" * 1000,
+        "gameday.observe.locust_recorder",
+        "pause",
+        "__init__",
+        "fault",
+        "action",
+    ],
 ]
 IN_TEXT = [
-    *["\0", "\ufeff", "\x85", "\u2028", "\ud800", "\x07", "\t", "\r", "\n", "  ", "- ", ": ", "{", "}", "[", "]"],
-    *["'", '"', "#", "&a ", "*a", "!!", "%", "---\n", "...\n", "%YAML 9.9\n---\n", "| \n", "<<: *a", ",", "\\"],
+    *[
+        "\0",
+        "\ufeff",
+        "\x85",
+        "\u2028",
+        "\ud800",
+        "\x07",
+        "\t",
+        "\r",
+        "\n",
+        "  ",
+        "- ",
+        ": ",
+        "{",
+        "}",
+        "[",
+        "]",
+    ],
+    *[
+        "'",
+        '"',
+        "#",
+        "&a ",
+        "*a",
+        "!!",
+        "%",
+        "---\n",
+        "...\n",
+        "%YAML 9.9\n---\n",
+        "| \n",
+        "<<: *a",
+        ",",
+        "\\",
+    ],
     *["%TAG ! tag:x,y:\n", '"\\ud800"', '"\\UFFFFFFFF"', '"\\x0"', "? ", "%YAML " + "9" * 5000 + ".1\n---\n"],
 ]
 BYTES = [b"\xff", b"\xfe\xff", b"\xc3", b"\xed\xa0\x80", b"\x00", b"\xf0\x9f", b"\xef\xbb\xbf"]
@@ -189,7 +281,9 @@ def _toml(value: Any) -> str:
 
 def _toml_value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(str(key))} = {_toml_value(item)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{_quoted(str(key))} = {_toml_value(item)}" for key, item in value.items()) + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     if isinstance(value, Raw):
@@ -218,7 +312,9 @@ def _retyped(text: str, random: Random) -> str:
         elif kind == 4:
             text = "\n".join([*lines[:line], *lines[line + 1 :]])
         elif kind == 5:
-            text = "\n".join([*lines[:line], random.choice([" ", "   ", "\t"]) + lines[line], *lines[line + 1 :]])
+            text = "\n".join(
+                [*lines[:line], random.choice([" ", "   ", "\t"]) + lines[line], *lines[line + 1 :]]
+            )
         else:
             text = text[:at]
     return text

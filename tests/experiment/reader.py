@@ -23,20 +23,28 @@ from gameday.run import engine
 LIMIT_S = 2.0  # of processor time: the machine may be busy
 WALL_LIMIT_S = 60.0
 # what Python tells before something changes outside of the process, or is asked of it
-TOUCHING = ("socket.connect", "subprocess.Popen", "os.system", "os.remove", "os.rename", "os.mkdir", "os.rmdir")
-_touched: list[str] | None = None
+TOUCHING = (
+    "socket.connect",
+    "subprocess.Popen",
+    "os.system",
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.rmdir",
+)
+_listening: list[list[str]] = []  # whoever wants to hear it
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _touched is None:
+    if not _listening:
         return
     if event == "open":
         path, mode, flags = arguments
         is_cache = "__pycache__" in str(path)  # Python's own
         if not is_cache and (set(mode or "") & set("wax+") or (mode is None and flags & 0o3)):
-            _touched.append(f"open {path!r} {mode} {flags:o}")
+            _listening[-1].append(f"open {path!r} {mode} {flags:o}")
     elif event in TOUCHING or event.startswith("os.exec"):
-        _touched.append(f"{event} {arguments!r}"[:200])
+        _listening[-1].append(f"{event} {arguments!r}"[:200])
 
 
 sys.addaudithook(_hear)
@@ -49,13 +57,12 @@ class TooSlow(BaseException):
 @contextmanager
 def nothing_touched() -> Iterator[None]:
     """Fails when something is written, started, connected to."""
-    global _touched
-    _touched = []
+    _listening.append([])
     try:
         yield
-        assert _touched == []
+        assert _listening[-1] == []
     finally:
-        _touched = None
+        _listening.pop()
 
 
 @contextmanager

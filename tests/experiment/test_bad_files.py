@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +14,12 @@ from hypothesis import strategies as st
 
 from gameday.errors import InvalidInput
 from gameday.experiment import positions
-from tests.experiment.mutations import CORPUS, mutant
+from tests.experiment.mutations import CORPUS, SEED, mutant
+from tests.experiment.nofiles import KINDS
 from tests.experiment.reader import TooSlow, nothing_touched, said_of, within_the_limit
 
 HEAD = "title: t\ndescription: d\nmethod: []\n"
-QUICK, LONG, TYPED = 150, 20_000, 60
-SEED = int(os.environ.get("GAMEDAY_MUTANTS_SEED", "0"))
+QUICK, LONG = 100, 20_000
 
 
 @pytest.fixture
@@ -130,7 +128,10 @@ def test_json_has_the_same_bounds(here: Path, text: str, message: str) -> None:
     [
         ("a: !!bool maybe", "x.yaml:1:4: cannot be read: 'maybe' is no !!bool; leave the tag out"),
         ("a: !!int ''", "x.yaml:1:4: cannot be read: '' is no !!int"),
-        ("a: !!timestamp x", "x.yaml:1:4: cannot be read: !!timestamp is nothing that an experiment can hold"),
+        (
+            "a: !!timestamp x",
+            "x.yaml:1:4: cannot be read: !!timestamp is nothing that an experiment can hold",
+        ),
         ("a: !!set {b}", "!!set is nothing that an experiment can hold"),
         ("a: !!binary aGk=", "!!binary is nothing that an experiment can hold"),
         ("a: !!python/object/apply:os.system [id]", "is nothing that an experiment can hold"),
@@ -265,37 +266,6 @@ def test_any_text_is_data_or_an_error_with_a_place(text: str) -> None:
 # --- what is no file
 
 
-def fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def listening(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        before = Path.cwd()
-        os.chdir(path.parent)  # the path of a socket is short
-        made.bind(path.name)
-        os.chdir(before)
-
-
-def loop(path: Path) -> None:
-    path.symlink_to(path.name)
-
-
-def huge(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(100_000_000)
-
-
-KINDS: list[tuple[Callable[[Path], None], str]] = [
-    (Path.mkdir, "it is a folder, not a file"),
-    (fifo, "it is a pipe, not a file"),
-    (listening, "No such device or address"),
-    (loop, "Too many levels of symbolic links"),
-    (huge, "bytes, the most that is read"),
-    (lambda path: path.symlink_to("/dev/zero"), "it is a device, not a file"),
-]
-
-
 @pytest.mark.parametrize(("make", "message"), KINDS)
 @pytest.mark.parametrize("name", ["x.yaml", "gameday.toml"])
 def test_what_is_no_file_is_not_waited_for(
@@ -338,65 +308,6 @@ def test_a_bad_gameday_toml_is_told_what_is_wrong(here: Path, text: str | bytes,
     path = here / "gameday.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert message in str(said_of(path))
-
-
-# --- by the real command
-
-
-def typed(*arguments: str, cwd: Path) -> str:
-    """What a command says that must end with 2 and no traceback, and must write nothing."""
-    before = sorted(cwd.rglob("*"))
-    done = subprocess.run(
-        [sys.executable, "-m", "gameday", *arguments],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        cwd=cwd,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 2 and "Traceback" not in done.stderr, (arguments, done.stderr[-2000:])
-    assert sorted(cwd.rglob("*")) == before
-    return done.stderr
-
-
-def bad_files(folder: Path, seeds: range) -> list[str]:
-    """Mutants that are not valid, each in a folder of its own."""
-    names = []
-    for seed in seeds:
-        made = mutant(seed)
-        path = folder / str(seed) / made.name
-        path.parent.mkdir()
-        path.write_bytes(made.data)
-        shutil.copy(CORPUS / "locustfile.py", path.parent)
-        if made.name != "gameday.toml" and said_of(path) is not None:
-            names.append(str(path.relative_to(folder)))
-    return names
-
-
-def test_the_command_says_what_is_wrong_with_dozens_of_bad_files(tmp_path: Path) -> None:
-    names = bad_files(tmp_path, range(SEED, SEED + TYPED))
-    for number, (make, _) in enumerate(KINDS):
-        make(tmp_path / f"{number}.yaml")
-        names.append(f"{number}.yaml")
-    told = typed("validate", *names, cwd=tmp_path)
-    assert len(names) > 20 and all(f"{name}:" in told for name in names)
-
-
-@pytest.mark.parametrize("command", ["plan", "run"])
-def test_plan_and_run_say_so_too(tmp_path: Path, command: str) -> None:
-    (tmp_path / "x.yaml").write_text(HEAD)
-    (tmp_path / "gameday.toml").mkdir()
-    assert "gameday.toml: cannot be read: it is a folder" in typed(command, "x.yaml", cwd=tmp_path)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("command", ["validate", "plan", "run", "approve"])
-def test_each_command_says_what_is_wrong_with_bad_files(tmp_path: Path, command: str) -> None:
-    names = bad_files(tmp_path, range(LONG + SEED, LONG + SEED + TYPED))
-    for name in names:
-        assert f"{name}:" in typed(command, name, cwd=tmp_path)
 
 
 def test_what_is_held_here_notices_what_it_is_there_for(tmp_path: Path) -> None:
