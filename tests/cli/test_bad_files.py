@@ -14,7 +14,7 @@ from tests.experiment.mutations import CORPUS, SEED, mutant
 from tests.experiment.nofiles import KINDS
 from tests.experiment.reader import said_of
 
-FEW, MANY = 60, 100
+FEW, MANY = 40, 100
 LATER = 20_000  # others than those that are read without a command
 HEAD = "title: t\ndescription: d\nmethod: []\n"
 

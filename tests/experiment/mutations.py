@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -187,9 +188,7 @@ def mutant(seed: int) -> Mutant:
 
 
 def _restructured(text: str, suffix: str, random: Random) -> str:
-    document: Node = tomllib.loads(text) if suffix == ".toml" else yaml.load(text, yaml.BaseLoader)
-    if suffix == ".json":
-        document = json.loads(text)
+    document: Node = READ[suffix](text)
     if suffix == ".yaml" and isinstance(document, dict):  # a part of it is read sooner
         kept = {*ALWAYS, *random.sample(sorted(document), 8)}
         document = {key: value for key, value in document.items() if key in kept}
@@ -201,6 +200,12 @@ def _restructured(text: str, suffix: str, random: Random) -> str:
     if suffix == ".toml":
         return _toml(document)
     return json.dumps(document, default=str) if suffix == ".json" else _yaml(document)
+
+
+@cache
+def _as_json(text: str) -> str:
+    """YAML as JSON: read once, and every mutant has a copy of its own."""
+    return json.dumps(yaml.load(text, yaml.BaseLoader))
 
 
 def _spots(node: Any) -> list[Spot]:
@@ -246,6 +251,11 @@ def _many(spot: Spot, spots: list[Spot], random: Random) -> None:
         spot[0][spot[1]] = [value] * random.choice([2, 50, 300])
 
 
+READ: dict[str, Callable[[str], Any]] = {
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".yaml": lambda text: json.loads(_as_json(text)),
+}
 CHANGES: list[Callable[[Spot, list[Spot], Random], None]] = [
     *[_another_value] * 8,
     *[_another_text] * 4,

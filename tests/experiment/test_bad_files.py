@@ -19,7 +19,7 @@ from tests.experiment.nofiles import KINDS
 from tests.experiment.reader import TooSlow, nothing_touched, said_of, within_the_limit
 
 HEAD = "title: t\ndescription: d\nmethod: []\n"
-QUICK, LONG = 100, 20_000
+QUICK, LONG = 200, 20_000
 
 
 @pytest.fixture
