@@ -152,8 +152,7 @@ class _Check:
         self.unknown_keys(document)
         for path in self.places.repeated:
             self.at_key(path, f"'{path[-1]}' is written twice; the first one would be lost")
-        broken = {each.path[0] for each in found if each.path}
-        return {key: value for key, value in document.items() if key not in broken}
+        return toolkit.in_shape(document, found)
 
     def unknown_keys(self, document: dict[str, Any]) -> None:
         """Keys that are nearly gameday's, and those that are nearly Chaos Toolkit's."""

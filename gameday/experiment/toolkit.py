@@ -124,6 +124,23 @@ def misshapen(document: Mapping) -> list[Complaint]:
     return _complaints(Experiment, document, ())
 
 
+def in_shape(document: Mapping, found: list[Complaint]) -> Mapping:
+    """The document without what is misshapen: of an activity its name is left, of all else nothing."""
+    activities = {each.path[:2] for each in found if len(each.path) > 1 and isinstance(each.path[1], int)}
+    others = {each.path[0] for each in found if each.path and each.path[:2] not in activities}
+    whole = {key: value for key, value in document.items() if key not in others}
+    for key in {key for key, _ in activities} & {*whole}:
+        whole[str(key)] = [
+            {"name": str(_get(each, "name"))} if (key, index) in activities else each
+            for index, each in enumerate(whole[str(key)])
+        ]
+    return whole
+
+
+def _get(value: Any, key: str) -> Any:
+    return value.get(key, "") if isinstance(value, dict) else ""
+
+
 def misshapen_activity(activity: Mapping, path: Path) -> list[Complaint]:
     """The same of an activity that stands at a path of the file."""
     return _complaints(Activity, activity, path)
