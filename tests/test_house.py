@@ -23,6 +23,7 @@ FLOORS = [
         "units",
         "clock",
         "files",
+        "reading",
         "chain",
         "clean",
         "environment",

@@ -14,10 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gameday.errors import GamedayError
 from gameday.experiment import Experiment
 from gameday.experiment.rules import Approvals
 from gameday.files import append_line, read_lines
 from gameday.git import git
+from gameday.reading import Unreadable, read_bytes
+
+LARGEST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +50,31 @@ def digest(variables: dict[str, Any]) -> str:
 
 
 def approve(experiment: Experiment, by: str) -> Approval:
-    """Record that somebody agrees to the file as it is now."""
+    """Record that somebody agrees to the file as it is now. Raises GamedayError when it cannot be written."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made = Approval(by, now, experiment.sha256, digest(experiment.variables))
-    append_line(
-        beside(experiment.path),
-        {"by": made.by, "at": made.at, "sha256": made.sha256, "variables": made.variables},
-    )
+    line = {"by": made.by, "at": made.at, "sha256": made.sha256, "variables": made.variables}
+    try:
+        append_line(beside(experiment.path), line)
+    except OSError as error:
+        raise GamedayError(f"cannot write {beside(experiment.path)}: {error.strerror}") from None
     return made
 
 
 def given(experiment: Experiment) -> list[Approval]:
-    """Every approval of this very file with these very values, oldest first."""
+    """Every approval of this very file with these very values, oldest first.
+
+    Raises GamedayError when what lies there cannot be read.
+    """
+    path = beside(experiment.path)
+    try:
+        read_bytes(path, LARGEST_BYTES)
+    except FileNotFoundError:
+        return []
+    except Unreadable as error:
+        raise GamedayError(f"the approvals {path} cannot be read: {error}") from None
     found = []
-    for line in read_lines(beside(experiment.path)):
+    for line in read_lines(path):
         try:
             approval = Approval(*(str(line[key]) for key in ("by", "at", "sha256", "variables")))
             is_dated = approval.moment.tzinfo is not None

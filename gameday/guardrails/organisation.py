@@ -17,14 +17,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gameday.errors import InvalidInput, Problem
-from gameday.experiment import Experiment
+from gameday.experiment import Experiment, plain
 from gameday.experiment.complaints import complaint
 from gameday.experiment.positions import Path as Place
 from gameday.experiment.positions import Positions
 from gameday.experiment.rules import EvidenceSettings, Guardrails
 from gameday.experiment.spelling import did_you_mean
+from gameday.reading import Unreadable, read_text
 
 NAME = "gameday.toml"
+LARGEST_BYTES = 100_000
+# each part of a key is looked up from its beginning: tens of thousands of them take minutes
+DEEP_KEY = re.compile(
+    rf"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{plain.DEEPEST}}}"
+)
 NOTHING_SAID = EvidenceSettings()
 OF_THE_HOST = Path("/etc/gameday")
 
@@ -71,22 +77,45 @@ def organisation_files(there: Path) -> list[Path]:
     """Every gameday.toml that applies to an experiment in a folder, nearest first."""
     here = Path.cwd()
     folders = dict.fromkeys([there, *there.parents, here, *here.parents, OF_THE_HOST])
-    return [folder / NAME for folder in folders if (folder / NAME).is_file()]
+    return [folder / NAME for folder in folders if _is_there(folder / NAME)]
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything has the name; rules that cannot be read are not rules that ask nothing."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InvalidInput([Problem(str(path), 0, 0, f"cannot be looked for: {error.strerror}")]) from None
+    return True
 
 
 def read(path: Path) -> RuleSet:
     """The rules of a gameday.toml. Raises InvalidInput with every problem in it."""
     shown = Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST_BYTES)
+        if DEEP_KEY.search(text):
+            raise RecursionError
         data = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput([Problem(str(shown), 0, 0, f"cannot be read: {error}")]) from None
+    except FileNotFoundError:
+        raise InvalidInput([Problem(str(shown), 0, 0, "cannot be read: it is a link to nowhere")]) from None
+    except Unreadable as error:
+        raise InvalidInput(
+            [Problem(str(shown), error.line, error.column, f"cannot be read: {error}")]
+        ) from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"line (\d+), column (\d+)", str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
         what = str(error).partition(" (at ")[0]
         raise InvalidInput([Problem(str(shown), line, column, f"cannot be read: {what}")]) from None
+    except RecursionError:
+        raise InvalidInput([Problem(str(shown), 0, 0, f"cannot be read: {plain.TOO_DEEP}")]) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise InvalidInput([Problem(str(shown), 0, 0, f"cannot be read: {error}")]) from None
+    if why := plain.is_too_much(data):
+        raise InvalidInput([Problem(str(shown), 0, 0, f"cannot be read: {why}")])
     places = positions(text)
     tables = list(Organisation.model_fields)
     problems = [
@@ -94,6 +123,9 @@ def read(path: Path) -> RuleSet:
         for key in data
         if key not in tables
     ]
+    problems += [Problem(str(shown), *places.of_key(found.path), found.why) for found in plain.unfit(data)]
+    if problems:
+        raise InvalidInput(problems)
     known = {key: value for key, value in data.items() if key in tables}
     said = Organisation()
     try:
@@ -123,14 +155,14 @@ def positions(text: str) -> Positions:
     table: Place = ()
     counts: dict[Place, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        if heading := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
+        if heading := re.match(r"\s*(\[\[?)([^\]]+)\]", line):
             table = tuple(part.strip().strip("\"'") for part in heading[2].split("."))
             if heading[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
             found.keys.setdefault(table, (number, 1 + len(line) - len(line.lstrip())))
         elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            parts = tuple(part.strip("\"'") for part in key[1].split("."))
+            parts = tuple(part.strip("\"'") for part in key[1].split("."))[: plain.DEEPEST]
             for path in _beginnings((*table, *parts)):
                 found.keys.setdefault(path, (number, 1 + len(line) - len(line.lstrip())))
     return found
