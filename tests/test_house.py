@@ -26,6 +26,7 @@ FLOORS = [
         "chain",
         "environment",
         "git",
+        "hosts",
         "redact",
         "errors",
         "samples",

@@ -15,6 +15,7 @@ from gameday.experiment.blocks import Block
 from gameday.experiment.model import recorders
 from gameday.faults.undolog import LOG_VARIABLE
 from gameday.files import append_line, read_lines
+from gameday.guardrails import gate
 from gameday.observe import load as locust
 from gameday.processes import Identity, start_ticks
 from gameday.run.children import Child, Load
@@ -175,8 +176,8 @@ class Crew:
 
 
 def engine_environment(pack: Pack) -> dict[str, str]:
-    """The environment of an engine: its faults find the undo log there."""
-    return {**os.environ, LOG_VARIABLE: str(pack.undo_log)}
+    """The environment of an engine: its faults find the undo log there, its gate what is allowed."""
+    return {**os.environ, **gate.of_run(pack.timeline), LOG_VARIABLE: str(pack.undo_log)}
 
 
 def remember(pack: Pack, name: str, pid: int) -> None:

@@ -32,6 +32,7 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
+from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
 from gameday.run.feed import Feed, Line, owe_declared_undo
 
@@ -134,6 +135,7 @@ def errors_end_activities_only(feed: Feed) -> Iterator[None]:
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
+            must_pass(activity, configuration, secrets)
             owe_declared_undo(activity, configuration)
             return run_activity(activity, configuration, secrets)
         except ActivityFailed:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gameday import clock, phases, redact
+from gameday import clock, hosts, phases, redact
 from gameday.errors import NotRecorded
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
@@ -171,10 +171,12 @@ class Run:
     def permitted(self) -> None:
         """Record what allowed the run."""
         permit = self.options.permit
+        hosts.limit(permit.hosts, permit.counts_targets)
         if permit.checked:
             rules = [f"{checked.rule}: {checked.said} ({checked.source})" for checked in permit.checked]
             approvals = [{"by": approval.by, "at": approval.at} for approval in permit.approvals]
-            self.timeline.add("permitted", guardrails=rules, approvals=approvals)
+            more: dict[str, Any] = {"hosts": permit.hosts, "counts_targets": permit.counts_targets}
+            self.timeline.add("permitted", guardrails=rules, approvals=approvals, **more)
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""

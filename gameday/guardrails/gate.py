@@ -1,0 +1,94 @@
+"""The gate: whether a call may go where it leads, at the moment of the call, when all of that is known.
+
+What was checked before the run may have been incomplete: `${base}` of a probe's output was unknown, and a
+redirect is known by nobody. So every activity passes here, with its values filled in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gameday import hosts
+from gameday.experiment.calls import Call, of_activity
+from gameday.experiment.rules import Targets
+from gameday.faults.protocol import most_targets
+from gameday.files import read_lines
+from gameday.guardrails import places
+from gameday.guardrails.places import Values
+from gameday.guardrails.touch import Place
+from gameday.redact import REDACTED
+
+PERMITTED = "permitted"
+_here = threading.local()
+
+
+def must_pass(activity: dict[str, Any], configuration: Any, secrets: Any) -> None:
+    """Raise Outside when an activity, its undo or its tolerance leads where the guardrails do not allow.
+
+    From now on the HTTP calls of this thread are stopped at a redirect that does, until its next activity.
+    """
+    _here.is_watched = False
+    most_targets.set(_declared_count(activity) if hosts.counts_targets() else None)
+    if not hosts.limits():
+        return
+    values = Values(dict(configuration or {}), dict(secrets or {}))
+    for call in of_activity(activity):
+        for place in _places(call, values):
+            hosts.must_be_allowed(place.name)
+    _here.is_watched = _is_http(activity)
+    _watch_redirects()
+
+
+def _places(call: Call, values: Values) -> Iterator[Place]:
+    try:
+        if _is_http(call.activity):
+            yield from places.of_url(call.provider, values)
+        elif call.provider.get("type") == "python" and places.names_its_places(call.provider):
+            function, written = places.function_of(call.provider), call.provider.get("arguments") or {}
+            yield from places.of_function(function, written, values)
+    except hosts.Unclear as error:
+        why = f"nobody can tell where '{call.step}' leads: {error}"
+        raise hosts.Outside(f"guardrails.targets: {why}") from None
+
+
+def _is_http(activity: dict[str, Any]) -> bool:
+    return (activity.get("provider") or {}).get("type") == "http"
+
+
+def _declared_count(activity: dict[str, Any]) -> int:
+    try:
+        return Targets.model_validate(activity.get("targets") or {}).count
+    except ValidationError:
+        return 1
+
+
+def _watch_redirects() -> None:
+    """Have each request of Chaos Toolkit's HTTP calls pass too: it follows redirects by itself."""
+    from requests.adapters import HTTPAdapter
+
+    if getattr(HTTPAdapter.send, "is_gate", False):
+        return
+    send = HTTPAdapter.send
+
+    def gated(self: Any, request: Any, *arguments: Any, **more: Any) -> Any:
+        if getattr(_here, "is_watched", False):
+            hosts.must_allow(request.url)
+        return send(self, request, *arguments, **more)
+
+    gated.is_gate = True  # type: ignore[attr-defined]
+    HTTPAdapter.send = gated  # type: ignore[method-assign]
+
+
+def of_run(timeline: Path) -> dict[str, str]:
+    """What a run was permitted, as variables for an engine that goes on with it; from its timeline."""
+    for event in read_lines(timeline):
+        if event.get("event") == PERMITTED:
+            # one that a secret was taken out of says no more what is allowed, and rollbacks must be played
+            whole = [each for each in event.get("hosts") or [] if REDACTED not in "".join(each)]
+            return hosts.limited(whole, bool(event.get("counts_targets")))
+    return {}
