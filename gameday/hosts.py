@@ -13,7 +13,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gameday.errors import GamedayError
@@ -200,3 +200,31 @@ def watched() -> list[Any]:
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(look)
     return [trace]
+
+
+def watch_requests(is_watched: Callable[[], bool] = lambda: True, error: type[Exception] = Outside) -> None:
+    """Make `requests` refuse hosts that are not allowed, at each redirect too. Once a process.
+
+    is_watched: whether it is to be refused now. error: what is raised then.
+    """
+    from requests.adapters import HTTPAdapter
+
+    if getattr(HTTPAdapter.send, "is_watched", False):
+        return
+    send = HTTPAdapter.send
+
+    def watched(self: Any, request: Any, *arguments: Any, **more: Any) -> Any:
+        if is_watched():
+            refuse(request.url, error)
+        return send(self, request, *arguments, **more)
+
+    watched.is_watched = True  # type: ignore[attr-defined]
+    HTTPAdapter.send = watched  # type: ignore[method-assign]
+
+
+def refuse(url: object, error: type[Exception]) -> None:
+    """Raise this error when this process may not go to a web address."""
+    try:
+        must_allow(url)
+    except Outside as outside:
+        raise error(str(outside)) from None

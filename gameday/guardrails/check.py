@@ -37,8 +37,8 @@ class Checked:
 class Permit:
     """What was checked before a run, and what it would touch; `touches` is None when no rule asked.
 
-    hosts: what each rule about targets allows, which holds during the run too. counts_targets: whether a fault
-    may break no more than it declares.
+    hosts: what each rule about targets allows, which holds during the run too. counts_targets: whether a
+    fault may break no more than it declares.
     """
 
     checked: tuple[Checked, ...]

@@ -41,7 +41,7 @@ def must_pass(activity: dict[str, Any], configuration: Any, secrets: Any) -> Non
         for place in _places(call, values):
             hosts.must_be_allowed(place.name)
     _here.is_watched = _is_http(activity)
-    _watch_redirects()
+    hosts.watch_requests(lambda: getattr(_here, "is_watched", False))
 
 
 def _places(call: Call, values: Values) -> Iterator[Place]:
@@ -65,23 +65,6 @@ def _declared_count(activity: dict[str, Any]) -> int:
         return Targets.model_validate(activity.get("targets") or {}).count
     except ValidationError:
         return 1
-
-
-def _watch_redirects() -> None:
-    """Have each request of Chaos Toolkit's HTTP calls pass too: it follows redirects by itself."""
-    from requests.adapters import HTTPAdapter
-
-    if getattr(HTTPAdapter.send, "is_gate", False):
-        return
-    send = HTTPAdapter.send
-
-    def gated(self: Any, request: Any, *arguments: Any, **more: Any) -> Any:
-        if getattr(_here, "is_watched", False):
-            hosts.must_allow(request.url)
-        return send(self, request, *arguments, **more)
-
-    gated.is_gate = True  # type: ignore[attr-defined]
-    HTTPAdapter.send = gated  # type: ignore[method-assign]
 
 
 def of_run(timeline: Path) -> dict[str, str]:
