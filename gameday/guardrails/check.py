@@ -13,7 +13,7 @@ from gameday.experiment import Experiment
 from gameday.experiment.rules import BlastRadius, Guardrails, Scope
 from gameday.guardrails import budget, windows
 from gameday.guardrails.allowed import allows
-from gameday.guardrails.approvals import Approval, authors, counting, given
+from gameday.guardrails.approvals import Approval, asked, authors, counting, given
 from gameday.guardrails.look import touches
 from gameday.guardrails.organisation import RuleSet, rule_sets
 from gameday.guardrails.touch import Touch
@@ -168,14 +168,20 @@ class _Judge:
         if not wrote:
             yield "who wrote the file is not known, so nobody's approval counts; say it with author:"
             return
-        counted = counting(rule, given(self.experiment), wrote, self.now)
-        self.approvals.update({approval.by: approval for approval in counted})
+        try:
+            found = asked(rule, given(self.experiment), wrote, self.now)
+        except GamedayError as error:
+            yield str(error)
+            return
+        counted, lapsed = counting(self.experiment, found)
+        self.approvals.update({approval.person: approval for approval in counted})
         if len(counted) < rule.count:
             who = f" of {', '.join(rule.from_)}" if rule.from_ else ""
             yield (
                 f"{rule.count}{who} must approve this very file within {spoken(rule.valid_for)}, the author "
                 f"not counted; {len(counted)} did: gameday approve {self.experiment.path}"
             )
+            yield from lapsed
 
     def _outside_production(self, rules: Guardrails) -> Iterator[str]:
         environment, service = self.experiment.blocks.environment, self.experiment.blocks.service
