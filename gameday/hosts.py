@@ -160,12 +160,12 @@ def limited(hosts: Sequence[Sequence[str]], counts_targets: bool = False) -> dic
 
 def limits() -> list[list[str]]:
     """The lists of hosts that this process was told; a host must be among each. None: no limit."""
-    return [list(map(str, each)) for each in json.loads(os.environ.get(VARIABLE, "{}")).get("hosts", [])]
+    return [list(map(str, each)) for each in json.loads(os.environ.get(VARIABLE) or "{}").get("hosts", [])]
 
 
 def counts_targets() -> bool:
     """Whether a fault may break no more targets than it declares."""
-    return bool(json.loads(os.environ.get(VARIABLE, "{}")).get("counts_targets"))
+    return bool(json.loads(os.environ.get(VARIABLE) or "{}").get("counts_targets"))
 
 
 def must_be_allowed(host: str) -> None:

@@ -14,6 +14,7 @@ from gameday.cli.options import (
     RESULTS,
     ROLLBACKS,
     TIME_STAMP,
+    TRUST,
     VARIABLES,
     as_mapping,
     sealing,
@@ -28,6 +29,7 @@ from gameday.errors import GamedayError, NotRecorded
 @ROLLBACKS
 @KEY
 @TIME_STAMP
+@TRUST
 @PLAIN
 def run(
     file: Path,
@@ -73,6 +75,7 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
+@TRUST
 def plan(file: Path, variables: tuple[str, ...]) -> None:
     """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
 
@@ -129,6 +132,7 @@ def schema(of_record: bool) -> None:
 @RESULTS
 @KEY
 @TIME_STAMP
+@TRUST
 def recover(
     run_name: str | None,
     variables: tuple[str, ...],
@@ -199,6 +203,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 @click.argument("name", default="failover-sync")
 @click.option("--list", "is_list", is_flag=True, help="List the demos.")
 @RESULTS
+@TRUST
 @PLAIN
 def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
     """Play a real disaster-recovery drill on this machine, in about a minute.

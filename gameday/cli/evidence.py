@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gameday import environment
-from gameday.cli.options import KEY, RESULTS, sealing
+from gameday.cli.options import KEY, RESULTS, TRUST, sealing
 from gameday.errors import GamedayError
 
 BY = click.option("--by", help="Who says so. Default: git's user.email, else the login name.")
@@ -171,6 +171,7 @@ def export(run_name: str, where: str, results: Path) -> None:
 @click.argument("text")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def note(run_name: str, text: str, by: str | None, key: str | None, results: Path) -> None:
     """Add a note to RUN after its seal: what a person saw, decided or learned. Signed if there is a key."""
@@ -186,6 +187,7 @@ def note(run_name: str, text: str, by: str | None, key: str | None, results: Pat
 @click.option("--due", type=click.DateTime(["%Y-%m-%d"]), help="Until when, 2027-01-31.")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def action(
     run_name: str,
@@ -230,6 +232,7 @@ def action(
 @click.option("--text", default="", help="What is said with it.")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def sign_off(
     run_name: str, role: str | None, reject: bool, text: str, by: str | None, key: str | None, results: Path

@@ -37,7 +37,8 @@ class Covered:
         """What is not the same in the other, by name."""
         names = []
         for mine, others in ((self.files, other.files), (self.values, other.values)):
-            names += sorted(name for name in {*mine, *others} if mine.get(name) != others.get(name))
+            names += sorted(name for name in {*mine} & {*others} if mine[name] != others[name])
+            names += sorted({*mine} ^ {*others})
         return names
 
 
@@ -62,7 +63,7 @@ def _slow(value: Any, salt: str) -> str:
     if value is None:
         return UNSET
     text = json.dumps(value, sort_keys=True, default=str).encode()
-    return hashlib.scrypt(text, salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+    return hashlib.scrypt(text, salt=salt.encode(), n=2**12, r=8, p=1, dklen=16).hex()
 
 
 def variables_of(value: Any) -> Iterator[str]:

@@ -97,7 +97,7 @@ def of_function(function: Function, arguments: Dictionary, values: Values) -> tu
     Raises Unclear when a host that is named cannot be read.
     """
     found: list[str] = []
-    for key, written in arguments.items():
+    for key, written in _with_defaults(function, arguments).items():
         last = key.rpartition("_")[2]
         if written in (None, "") or last not in READ:
             continue
@@ -106,6 +106,15 @@ def of_function(function: Function, arguments: Dictionary, values: Values) -> tu
     if not found and function.__module__.startswith("gameday."):
         return (LOCAL,)
     return of_hosts(dict.fromkeys(found))
+
+
+def _with_defaults(function: Function, arguments: Dictionary) -> Dictionary:
+    try:
+        given = inspect.signature(function).bind_partial(**arguments)
+    except TypeError:  # the call itself will say what is wrong
+        return arguments
+    given.apply_defaults()
+    return dict(given.arguments)
 
 
 def _known(written: Any, values: Values, read: Callable[[str], Any]) -> Any:

@@ -166,6 +166,7 @@ class Run:
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
+            hosts.limit(())
             self.timeline.tie_clocks()
 
     def permitted(self) -> None:

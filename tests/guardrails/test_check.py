@@ -218,7 +218,10 @@ def test_the_stricter_of_file_and_organisation_wins(here: Path, victim: subproce
         ),
     ],
 )
-def test_an_organisations_file_that_is_wrong_says_where(toml: str, message: str, here: Path) -> None:
+def test_an_organisations_file_that_is_wrong_says_where(
+    toml: str, message: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here))  # so that the file is the user's own
     (here / "gameday.toml").write_text(toml)
     with pytest.raises(InvalidInput) as error:
         permit(here, {})
@@ -363,3 +366,4 @@ def test_plan_shows_targets_undo_and_rules_and_a_permitted_run_records_them(
     permitted = next(entry for entry in map(json.loads, events) if entry["event"] == "permitted")
     assert [approval["by"] for approval in permitted["approvals"]] == ["ann"]
     assert len(permitted["guardrails"]) == 2
+    assert (permitted["hosts"], permitted["counts_targets"]) == ([["localhost"]], False)
