@@ -148,24 +148,30 @@ def limit(hosts: Sequence[Sequence[str]], counts_targets: bool = False) -> None:
     counts_targets: whether a fault may break no more than it declares.
     """
     os.environ.pop(VARIABLE, None)
-    os.environ.update(limited(hosts, counts_targets))
+    if hosts or counts_targets:
+        tell(json.dumps({"hosts": [list(each) for each in hosts], "counts_targets": counts_targets}))
 
 
-def limited(hosts: Sequence[Sequence[str]], counts_targets: bool = False) -> dict[str, str]:
-    """The same, as variables for a child; none when there is no limit."""
-    if not hosts and not counts_targets:
-        return {}
-    return {VARIABLE: json.dumps({"hosts": [list(each) for each in hosts], "counts_targets": counts_targets})}
+def told() -> str:
+    """What this process was told, for another one; empty when it has no limit."""
+    return os.environ.get(VARIABLE, "")
+
+
+def tell(text: str) -> None:
+    """Tell this process and its children what another one was told. Raises ValueError when it is no such text."""
+    if not isinstance(json.loads(text), dict):
+        raise ValueError(text)
+    os.environ[VARIABLE] = text
 
 
 def limits() -> list[list[str]]:
     """The lists of hosts that this process was told; a host must be among each. None: no limit."""
-    return [list(map(str, each)) for each in json.loads(os.environ.get(VARIABLE) or "{}").get("hosts", [])]
+    return [list(map(str, each)) for each in json.loads(told() or "{}").get("hosts", [])]
 
 
 def counts_targets() -> bool:
     """Whether a fault may break no more targets than it declares."""
-    return bool(json.loads(os.environ.get(VARIABLE) or "{}").get("counts_targets"))
+    return bool(json.loads(told() or "{}").get("counts_targets"))
 
 
 def must_be_allowed(host: str) -> None:

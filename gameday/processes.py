@@ -14,11 +14,20 @@ GONE_WITHIN_S = 2.0
 
 def start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since the boot; None when it has ended."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in "ZX" else int(fields[19])
+
+
+def _state(pid: int) -> str:
+    """The state letter of a process; empty when there is none."""
+    return (_stat(pid) or [""])[0]
+
+
+def _stat(pid: int) -> list[str] | None:
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if state in "ZX" else int(fields[18])
 
 
 def boot() -> str:
@@ -46,12 +55,27 @@ class Identity:
         """Whether this very process runs."""
         return self.boot == boot() and start_ticks(self.pid) == self.started
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal holds this very process: SIGSTOP, or Ctrl-Z."""
+        return self.is_alive and _state(self.pid) == "T"
+
+    def kill(self) -> None:
+        """SIGKILL to it alone, and wait until it is gone."""
+        if self.is_alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGKILL)
+        self._wait()
+
     def kill_group(self) -> bool:
         """SIGKILL to it and to everything in its session's group; whether it is gone."""
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+        self._wait()
+        return not self.is_alive
+
+    def _wait(self) -> None:
         deadline_s = time.monotonic() + GONE_WITHIN_S
         while self.is_alive and time.monotonic() < deadline_s:
             time.sleep(0.01)
-        return not self.is_alive

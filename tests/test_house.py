@@ -33,6 +33,7 @@ FLOORS = [
         "writes",
         "processes",
         "phases",
+        "state",
         "__init__",
     },
     {"experiment"},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,7 +21,11 @@ from gameday.cli.options import (
     as_mapping,
     sealing,
 )
-from gameday.errors import GamedayError, NotRecorded
+from gameday.errors import GamedayError
+
+if TYPE_CHECKING:
+    from gameday.evidence.seal import Sealing
+    from gameday.run.custody import Custody
 
 
 @click.command()
@@ -133,43 +139,63 @@ def schema(of_record: bool) -> None:
 @KEY
 @TIME_STAMP
 @TRUST
+@click.option(
+    "--trust", is_flag=True, help="Play what a folder holds that your gameday did not write; read it first."
+)
 def recover(
     run_name: str | None,
     variables: tuple[str, ...],
     results: Path,
     key: str | None,
     time_stamp: str | None,
+    trust: bool,
 ) -> None:
     """Finish what an interrupted run still owes: RUN, or every unfinished run.
 
-    Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot. Values
-    given to the run with --var must be given again. Ends with 5 while something is still owed,
-    or a record cannot be written.
+    Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot and from any
+    folder. What another user's gameday wrote, or one on another machine, is shown and left alone without
+    --trust. Ends with 5 while something is still owed, a rollback failed, or a record cannot be written.
     """
     from gameday.evidence import pack
-    from gameday.run.recovery import StillRunning, recover_from_disk, unfinished
+    from gameday.run.custody import Custody
+    from gameday.run.recovery import unfinished
 
-    chosen = [pack.find(results, run_name)] if run_name else [left.pack for left in unfinished(results)]
+    results = results.resolve()
+    named = [Custody.of(pack.find(results, run_name))] if run_name else []
+    chosen = named or [left.custody for left in unfinished(results)]
     if not chosen:
         click.echo("nothing to recover: every run has come to its end")
-    is_open = False
-    how = sealing(key, time_stamp)
-    for each in chosen:
-        try:
-            owed = recover_from_disk(each, variables, how)
-        except StillRunning:
-            click.echo(f"{each.run_id}: somebody works on it; try again when that has ended", err=True)
-            is_open = True
-            continue
-        except NotRecorded as error:
-            click.echo(str(error), err=True)
-            is_open = True
-            continue
-        is_open = is_open or bool(owed)
-        still = ", ".join(entry.step for entry in owed)
-        click.echo(f"{each.run_id}: {f'still owed: {still}' if owed else 'everything is put back'}")
-    if is_open:
+    outcomes = [_recovered(custody, variables, trust, lambda: sealing(key, time_stamp)) for custody in chosen]
+    if not all(outcomes):
         sys.exit(5)
+
+
+def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: Callable[[], Sealing]) -> bool:
+    """Finish a run and say how that went; whether it is finished. What goes wrong there stops no other."""
+    from gameday.run.foreign import would_play
+    from gameday.run.recovery import StillRunning, recover_from_disk
+
+    run_id = custody.pack.run_id
+    if custody.is_foreign and not trust and (acts := list(would_play(custody))):
+        click.echo(f"{run_id}: your gameday did not write this here; a recovery would", err=True)
+        for act in acts:
+            click.echo(f"  {act}", err=True)
+        click.echo(f"if that is what you want: gameday recover {custody.pack.folder} --trust", err=True)
+        return False
+    try:
+        left = recover_from_disk(custody, variables, how)
+    except StillRunning:
+        click.echo(f"{run_id}: somebody works on it; try again when that has ended", err=True)
+        return False
+    for rollback in left.failed:
+        click.echo(f"{run_id}: failed: {rollback}; see its logs, and put that back by hand", err=True)
+    if left.owed:
+        click.echo(f"{run_id}: still owed: {', '.join(entry.step or entry.fault for entry in left.owed)}")
+    elif left.is_put_back:
+        click.echo(f"{run_id}: everything is put back")
+    if left.trouble is not None:
+        click.echo(f"{run_id}: it has no sealed record: {left.trouble}", err=True)
+    return left.is_put_back and left.trouble is None
 
 
 @click.command()

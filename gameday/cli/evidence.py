@@ -245,11 +245,11 @@ def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | Non
     """Add an entry after the seal, and say what was added."""
     from gameday.evidence import afterwards, pack
     from gameday.evidence.pack import AFTERWARDS
-    from gameday.run.lock import Lock
+    from gameday.run.custody import Custody
 
     chosen = pack.find(results, run_name)
     how = sealing(key, None)
-    lock = Lock(chosen.folder)
+    lock = Custody.of(chosen).lock
     if not lock.take():
         raise GamedayError(f"somebody works on run {chosen.run_id}; try again when that has ended")
     try:

@@ -49,7 +49,7 @@ def _trust(_context: click.Context, _option: click.Parameter, paths: tuple[Path,
 
 
 TRUST = click.option(
-    "--trust",
+    "--trust-file",
     multiple=True,
     metavar="FILE",
     type=FILE,

@@ -37,7 +37,6 @@ class Pack:
     | journal.json | Chaos Toolkit's own journal |
     | record.json | the result |
     | report.html | the report |
-    | processes.jsonl | the processes of the run, by pid and start |
     | logs/ | what the processes printed |
     | manifest.json, seal.json, seal.tsr | the seal: every file's digest, the signed statement, a time stamp |
     | afterwards.jsonl | notes, actions and sign-offs, added after the seal |
@@ -92,26 +91,17 @@ class Pack:
         return self.folder / "report.html"
 
     @property
-    def processes(self) -> Path:
-        return self.folder / "processes.jsonl"
-
-    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 
-    def about(self) -> dict[str, Any]:
-        """What the run is about: its service's name and its experiment's path; None where unknown."""
+    def about(self) -> dict[str, str | None]:
+        """The `service` that the run is about, and the `sha256` of its experiment; None where unknown."""
         try:
             plan = json.loads(self.plan.read_text())
-        except (FileNotFoundError, ValueError):
-            return {"service": None, "experiment": None, "sha256": None}
-        service = plan.get("service") or {}
-        experiment = plan["experiment"]
-        return {
-            "service": service.get("name"),
-            "experiment": experiment["path"],
-            "sha256": experiment["sha256"],
-        }
+            service = (plan.get("service") or {}).get("name")
+            return {"service": service, "sha256": plan["experiment"]["sha256"]}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {"service": None, "sha256": None}
 
     def events(self) -> list[dict[str, Any]]:
         """The timeline, oldest first."""

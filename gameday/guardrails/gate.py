@@ -6,6 +6,7 @@ redirect is known by nobody. So every activity passes here, with its values fill
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,12 @@ from gameday import hosts
 from gameday.experiment.calls import Call, of_activity
 from gameday.experiment.rules import Targets
 from gameday.faults.protocol import most_targets
-from gameday.files import read_lines
+from gameday.files import write_atomically
 from gameday.guardrails import places
 from gameday.guardrails.places import Values
 from gameday.guardrails.touch import Place
-from gameday.redact import REDACTED
 
-PERMITTED = "permitted"
+LIMITS = "limits.json"
 _here = threading.local()
 
 
@@ -67,11 +67,16 @@ def _declared_count(activity: dict[str, Any]) -> int:
         return 1
 
 
-def of_run(timeline: Path) -> dict[str, str]:
-    """What a run was permitted, as variables for an engine that goes on with it; from its timeline."""
-    for event in read_lines(timeline):
-        if event.get("event") == PERMITTED:
-            # one that a secret was taken out of says no more what is allowed, and rollbacks must be played
-            whole = [each for each in event.get("hosts") or [] if REDACTED not in "".join(each)]
-            return hosts.limited(whole, bool(event.get("counts_targets")))
-    return {}
+def keep(folder: Path) -> None:
+    """Keep what this process was told where a recovery looks; a disk that takes no more keeps nothing."""
+    if text := hosts.told():
+        with contextlib.suppress(OSError):
+            write_atomically(folder / LIMITS, text)
+
+
+def recall(folder: Path) -> None:
+    """Tell this process and its children what was kept there."""
+    try:
+        hosts.tell((folder / LIMITS).read_text())
+    except (OSError, ValueError):
+        hosts.limit(())

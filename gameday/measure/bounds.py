@@ -134,7 +134,8 @@ def answers_after(judged: Judged, back: int, sustained: int) -> Times:
 def longest_good_ns(judged: Judged, baseline_ns: int, first: int, recovered_ns: int | None) -> int:
     """`L` at an outage: that of the baseline, or what was slower close by.
 
-    first: its first bad sample. recovered_ns: the first good answer after it, None when there was none. A host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
+    first: its first bad sample. recovered_ns: the first good answer after it, None when there was none. A
+    host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
     that was held up sent late, and took notice of answers as late.
     """
     began_ns = int(judged.scheduled_ns[first])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 from gameday import redact
@@ -13,12 +12,10 @@ from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
 from gameday.experiment.model import recorders
-from gameday.faults.undolog import LOG_VARIABLE
-from gameday.files import append_line, read_lines
-from gameday.guardrails import gate
 from gameday.observe import load as locust
-from gameday.processes import Identity, start_ticks
+from gameday.processes import start_ticks
 from gameday.run.children import Child, Load
+from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
 
@@ -47,7 +44,7 @@ class Crew:
     """
 
     experiment: Experiment
-    pack: Pack
+    custody: Custody
     launch: Launch
     engine: Child | None = None
     recorders: list[Child] = field(default_factory=list)
@@ -56,6 +53,11 @@ class Crew:
     engine_has_ended: bool = False
     ready: set[str] = field(default_factory=set)
     has_read_back: bool = False
+
+    @property
+    def pack(self) -> Pack:
+        """The run's folder."""
+        return self.custody.pack
 
     def start_engine(self, variables: list[str], rollbacks: str | None) -> None:
         """Start an engine; it waits for the word to begin."""
@@ -66,8 +68,9 @@ class Crew:
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
         }
-        self.engine = self.launch.engine(orders, self.pack.logs / "engine.log", engine_environment(self.pack))
-        remember(self.pack, "engine", self.engine.pid)
+        log, environment = self.pack.logs / "engine.log", self.custody.environment()
+        self.engine = self.launch.engine(orders, log, environment)
+        self.custody.remember("engine", self.engine.pid)
 
     def start_recorders(self) -> None:
         """Start the prober and the ledger, as far as the experiment asks for them."""
@@ -88,7 +91,7 @@ class Crew:
         log = self.pack.logs / f"{name}.log"
         child = self.launch.recorder(name, f"gameday.observe.{name}", orders, log)
         self.recorders.append(child)
-        remember(self.pack, name, child.pid)
+        self.custody.remember(name, child.pid)
 
     def start_load(self) -> None:
         """Start Locust, if the experiment asks for load."""
@@ -100,7 +103,7 @@ class Crew:
             log, command = self.pack.logs / "locust.log", locust.command(load, locustfile)
             self.locust = self.launch.load(command, log, environment, secrets)
             os.close(secrets)
-            remember(self.pack, "load", self.locust.pid)
+            self.custody.remember("load", self.locust.pid)
 
     @property
     def is_ready(self) -> bool:
@@ -175,27 +178,9 @@ class Crew:
             child.stop()
 
 
-def engine_environment(pack: Pack) -> dict[str, str]:
-    """The environment of an engine: its faults find the undo log there, its gate what is allowed."""
-    return {**os.environ, **gate.of_run(pack.timeline), LOG_VARIABLE: str(pack.undo_log)}
-
-
-def remember(pack: Pack, name: str, pid: int) -> None:
-    """Write down a process of the run, so that it can be ended by somebody else."""
-    identity = Identity.of(name, pid)
-    if identity is not None:
-        append_line(pack.processes, asdict(identity))
-
-
-def undoer(pack: Pack, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
+def undoer(custody: Custody, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
     """What plays a run's undos, in processes that the run remembers."""
-    return Undoer(modules, launch.undoing, partial(remember, pack, "undoing"))
-
-
-def left_over(pack: Pack) -> list[Identity]:
-    """The processes of a run that still live."""
-    known = [Identity(**entry) for entry in read_lines(pack.processes)]
-    return [identity for identity in known if identity.is_alive]
+    return Undoer(modules, launch.undoing, lambda pid: custody.remember("undoing", pid))
 
 
 def as_orders(block: Block) -> dict[str, Any]:

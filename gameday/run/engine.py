@@ -34,7 +34,8 @@ from chaoslib.types import Schedule, Strategy
 from gameday import clock, redact
 from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
-from gameday.run.feed import Feed, Line, owe_declared_undo
+from gameday.run.declared import Declared
+from gameday.run.feed import Feed, Line
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -64,9 +65,11 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     feed.save()
     cache_activities(experiment)
     notify(settings, RunFlowEvent.RunStarted, experiment)
-    with errors_end_activities_only(feed), Runner(Strategy.from_string(hypothesis), Schedule()) as runner:
+    variables: tuple[Any, Any] = (convert_vars(orders["variables"]) or {}, {})
+    declared = Declared(experiment, variables[0])
+    strategy = Strategy.from_string(hypothesis)
+    with errors_end_activities_only(feed, declared), Runner(strategy, Schedule()) as runner:
         runner.register_event_handler(feed)
-        variables: tuple[Any, Any] = (convert_vars(orders["variables"]), {})
         try:
             if "left_journal" in orders:
                 runner.configure(experiment, settings, variables)
@@ -124,7 +127,7 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only(feed: Feed) -> Iterator[None]:
+def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
@@ -136,7 +139,7 @@ def errors_end_activities_only(feed: Feed) -> Iterator[None]:
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
             must_pass(activity, configuration, secrets)
-            owe_declared_undo(activity, configuration)
+            declared.owe(activity, configuration)
             return run_activity(activity, configuration, secrets)
         except ActivityFailed:
             raise

@@ -13,6 +13,7 @@ from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
 from gameday.run import killswitch
 from gameday.run.children import Child
+from gameday.run.custody import Custody, custodies
 
 
 def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
@@ -53,20 +54,27 @@ def check_unfinished(experiment: Experiment, results: Path) -> None:
     """Raise GamedayError while the kill switch is thrown, or a run on the same service owes an undo."""
     if why := killswitch.thrown(results):
         raise GamedayError(f"{why}; lift it with: gameday halt --lift")
-    service = experiment.blocks.service
-    from gameday.run.recovery import unfinished
+    from gameday.run.recovery import Unfinished, unfinished
 
-    for left in unfinished(results):
-        about = left.pack.about()
-        is_same = about["experiment"] == str(experiment.path) or (
-            service and about["service"] == service.name
-        )
-        if left.owed and is_same:
+    foreign = [left for left in unfinished(results) if left.custody.is_foreign]
+    for left in [*map(Unfinished.of, custodies()), *foreign]:
+        run = left.custody.pack
+        if left.owed and is_about(left.custody, experiment):
             what = "is still running" if left.is_running else "was cut off"
             raise GamedayError(
-                f"run {left.pack.run_id} {what} and owes {len(left.owed)} undo(s) on the same service; "
-                f"wait for it, or finish it with: gameday recover {left.pack.run_id}"
+                f"run {run.run_id} {what} and owes {len(left.owed)} undo(s) on the same service; "
+                f"wait for it, or finish it with: gameday recover {run.folder}"
             )
+
+
+def is_about(custody: Custody, experiment: Experiment) -> bool:
+    """Whether a run was one of this experiment, or of another one on its service."""
+    service = experiment.blocks.service
+    if custody.about is not None:
+        is_same_file = Path(custody.about.path) == experiment.path.resolve()
+        return is_same_file or (service is not None and custody.about.service == service.name)
+    about = custody.pack.about()
+    return about["sha256"] == experiment.sha256 or (service is not None and about["service"] == service.name)
 
 
 def _problem(experiment: Experiment, path: Place, message: str) -> InvalidInput:

@@ -6,6 +6,7 @@ disposable child, and the runner still undoes and records.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -18,26 +19,29 @@ from types import FrameType
 from typing import Any
 
 from gameday import clock, hosts, phases, redact
-from gameday.errors import NotRecorded
+from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday
-from gameday.faults.undolog import UndoLog
+from gameday.faults.undolog import Entry
+from gameday.guardrails import gate
 from gameday.guardrails.check import Permit
 from gameday.measure import steady
 from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
-from gameday.run import logs
+from gameday.processes import Identity
+from gameday.run import logs, undo
+from gameday.run.claim import Claim
 from gameday.run.crew import Crew, Lost, undoer
+from gameday.run.custody import Custody
 from gameday.run.halt import HaltRules
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
-from gameday.run.lock import Lock
 from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
@@ -98,22 +102,37 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
+    claim = Claim(experiment)
+    claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
-    lock = Lock(folder.folder)
+    hosts.limit(options.permit.hosts, options.permit.counts_targets)
+    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
+    gate.keep(custody.folder)
+    lock = custody.lock
     lock.take()
-    keep.describe(folder, experiment, plan_of(experiment.blocks))
-    game = Run(experiment, options, folder, view, launch)
+    try:
+        keep.describe(folder, experiment, plan_of(experiment.blocks))
+    except GamedayError:
+        custody.end()
+        raise
+    claim.sign(folder.folder)
+    game = Run(experiment, options, custody, claim, view, launch)
     with game.signals_heard(), view:
         game.play()
+    hosts.limit(())
+    game.guardian.beat(math.inf)
     logs.finish()
     try:
-        record, sealed = judge(folder, options.sealing)
+        record, sealed = judge(custody, options.sealing)
     except NotRecorded:
         game.guardian.release()  # it could do no more
         raise
     game.guardian.release()
+    if not custody.undo_log.owed():
+        custody.end()
     lock.release()
+    claim.lock.release()
     view.end(folder, record, sealed)
     return Outcome(folder, record)
 
@@ -122,10 +141,18 @@ class Run:
     """One run, phase by phase."""
 
     def __init__(
-        self, experiment: Experiment, options: Options, folder: Pack, view: View, launch: Launch
+        self,
+        experiment: Experiment,
+        options: Options,
+        custody: Custody,
+        claim: Claim,
+        view: View,
+        launch: Launch,
     ) -> None:
+        folder = custody.pack
         self.experiment = experiment
         self.options = options
+        self.custody = custody
         self.pack = folder
         self.view = view
         self.launch = launch
@@ -133,12 +160,12 @@ class Run:
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, folder, launch)
+        self.crew = Crew(experiment, custody, launch)
         self.reserve = Reserve(folder.folder)
-        self.undoer = undoer(folder, launch, modules_of_gameday(experiment.document))
+        self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), experiment.blocks.max_duration)
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
-        self.guardian = launch.guardian(self.guardian_orders(), folder.logs / "guardian.log")
+        self.guardian = launch.guardian(self.guardian_orders(claim), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
         self.steps: list[Step] = []
         self.signalled: str | None = None
@@ -166,18 +193,15 @@ class Run:
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
-            hosts.limit(())
             self.timeline.tie_clocks()
 
     def permitted(self) -> None:
         """Record what allowed the run."""
         permit = self.options.permit
-        hosts.limit(permit.hosts, permit.counts_targets)
         if permit.checked:
             rules = [f"{checked.rule}: {checked.said} ({checked.source})" for checked in permit.checked]
             approvals = [{"by": approval.by, "at": approval.at} for approval in permit.approvals]
-            more: dict[str, Any] = {"hosts": permit.hosts, "counts_targets": permit.counts_targets}
-            self.timeline.add("permitted", guardrails=rules, approvals=approvals, **more)
+            self.timeline.add("permitted", guardrails=rules, approvals=approvals)
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""
@@ -276,13 +300,13 @@ class Run:
         self.crew.end_engine()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        log = UndoLog(self.pack.undo_log)
-        self.undoer.play(log, self.timeline.undo)
+        log = self.custody.undo_log
+        self.undoer.play(log, self.undo_goes)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.pack, self.launch, self.heard, self.watch_on)
-            self.undoer.play(log, self.timeline.undo)
+            self.rollbacks().play(self.custody, self.launch, self.heard, self.watch_on)
+            self.undoer.play(log, self.undo_goes)
         elif self.plan.is_watched:
             self.after_check()
 
@@ -290,14 +314,18 @@ class Run:
         """How an engine of their own plays this run's rollbacks."""
         return Rollbacks(self.experiment.document, self.options.variables, self.options.rollbacks)
 
-    def guardian_orders(self) -> dict[str, Any]:
+    def undo_goes(self, event: str, entry: Entry, detail: str) -> None:
+        """Record how an undo goes; while one is tried, the runner is silent."""
+        self.guardian.beat(undo.LONGEST_S)
+        self.timeline.undo(event, entry, detail)
+
+    def guardian_orders(self, claim: Claim) -> dict[str, Any]:
         """What the guardian needs to finish the run without the runner."""
-        rollbacks = self.rollbacks()
+        runner = Identity.of("runner", os.getpid())
         return {
-            "pack": str(self.pack.folder.resolve()),
-            "experiment": rollbacks.document,
-            "variables": list(rollbacks.variables),
-            "rollbacks": rollbacks.strategy,
+            "custody": str(self.custody.folder),
+            "runner": asdict(runner) if runner is not None else None,
+            "claim": claim.lock.descriptor,
             "sealing": asdict(self.options.sealing),
             "secrets": redact.known(),
         }
@@ -364,6 +392,7 @@ class Run:
 
     def watch_on(self) -> None:
         """Read what is new, and show what is going on."""
+        self.guardian.beat()
         self.watch.read_on()
         phase = next(reversed(self.phases), "starting")
         now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
@@ -415,7 +444,7 @@ class Run:
 
     def hand_over(self, name: str) -> None:
         """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
-        owed = ", ".join(entry.step for entry in UndoLog(self.pack.undo_log).owed()) or "nothing"
+        owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
         self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
         sys.stdout.write(f"{self.pack.folder}\n")
         sys.stdout.flush()

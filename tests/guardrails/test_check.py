@@ -366,4 +366,3 @@ def test_plan_shows_targets_undo_and_rules_and_a_permitted_run_records_them(
     permitted = next(entry for entry in map(json.loads, events) if entry["event"] == "permitted")
     assert [approval["by"] for approval in permitted["approvals"]] == ["ann"]
     assert len(permitted["guardrails"]) == 2
-    assert (permitted["hosts"], permitted["counts_targets"]) == ([["localhost"]], False)

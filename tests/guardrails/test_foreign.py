@@ -96,7 +96,7 @@ def test_a_foreign_file_sends_no_secret_before_it_is_trusted(here: Path, prometh
     rules.write_text(RULES.format(address=prometheus.address))
     words = (
         f"{rules}: lies outside your home and the repository that you are in, and it wants ORDERS_TOKEN of "
-        f"your environment and sends to localhost; read it, then say --trust {rules}"
+        f"your environment and sends to localhost; read it, then say --trust-file {rules}"
     )
     with pytest.raises(InvalidInput) as error:
         checked()
@@ -124,7 +124,7 @@ def test_plan_refuses_and_trusts_at_the_command_line(here: Path, prometheus: Pro
     (here / "elsewhere" / "gameday.toml").write_text(RULES.format(address=prometheus.address))
     done = CliRunner().invoke(cli, ["plan", "x.yaml"])
     assert isinstance(done.exception, InvalidInput) and prometheus.got == []
-    CliRunner().invoke(cli, ["plan", "x.yaml", "--trust", "gameday.toml"])
+    CliRunner().invoke(cli, ["plan", "x.yaml", "--trust-file", "gameday.toml"])
     assert prometheus.got == ["Bearer geheim-4711"]
 
 
@@ -139,9 +139,7 @@ def test_a_prometheus_takes_no_secret_along_a_redirect(here: Path, prometheus: P
 def test_a_time_stamp_authority_is_an_address_too(here: Path) -> None:
     text = '[evidence]\ntime-stamp = "https://tsa.example/${ORDERS_TOKEN}"\n'
     (here / "elsewhere" / "gameday.toml").write_text(text)
-    with pytest.raises(
-        InvalidInput, match=r"wants ORDERS_TOKEN of your .* and sends to tsa\.example"
-    ):
+    with pytest.raises(InvalidInput, match=r"wants ORDERS_TOKEN of your .* and sends to tsa\.example"):
         evidence_settings(None)
 
 
@@ -153,7 +151,7 @@ def test_a_foreign_file_that_only_forbids_is_followed_unasked(here: Path) -> Non
 def test_an_experiment_from_elsewhere_sends_no_secret_either(here: Path) -> None:
     secrets = {"s": {"token": {"type": "env", "key": "ORDERS_TOKEN"}}}
     write(here / "elsewhere", guardrails={"error-budget": BUDGET}, secrets=secrets)
-    with pytest.raises(InvalidInput, match=r"sends values of its configuration to its Prom.* --trust"):
+    with pytest.raises(InvalidInput, match=r"sends values of its configuration to its Prom.* --trust-file"):
         checked()
     write(here / "home", guardrails={"error-budget": BUDGET}, secrets=secrets)
     os.chdir(here / "home")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -171,8 +170,9 @@ def test_the_engine_plays_nothing_that_does_not_pass() -> None:
     from gameday.run.engine import errors_end_activities_only
 
     feed: Any = SimpleNamespace(part="method")
+    owing: Any = SimpleNamespace(owe=lambda *_: None)
     with (
-        errors_end_activities_only(feed),
+        errors_end_activities_only(feed, owing),
         pytest.raises(ActivityFailed, match=r"guardrails\.targets: prod.example is not among"),
     ):
         chaoslib.activity.run_activity(step(http("http://${name}/")), {"name": "prod.example"}, {})
@@ -203,10 +203,23 @@ def test_users_of_the_load_reach_no_host_elsewhere(service: str, tmp_path: Path)
     assert done.stdout.splitlines() == ["None", refused, refused] * 2
 
 
-def test_an_engine_that_goes_on_with_a_run_is_told_what_that_was_permitted(tmp_path: Path) -> None:
-    timeline = tmp_path / "timeline.jsonl"
-    assert gate.of_run(timeline) == {}
-    event = {"event": "permitted", "hosts": [["localhost"], ["[redacted]"]], "counts_targets": True}
-    timeline.write_text(json.dumps(event) + "\n")
-    told = json.loads(gate.of_run(timeline)[hosts.VARIABLE])
-    assert told == {"hosts": [["localhost"]], "counts_targets": True}
+def test_a_recovery_is_told_what_the_run_was_told(tmp_path: Path) -> None:
+    gate.keep(tmp_path)
+    hosts.limit([])
+    gate.recall(tmp_path)
+    assert (hosts.limits(), hosts.counts_targets()) == ([["localhost"]], True)
+    for text in ("[]", "nonsense"):
+        (tmp_path / gate.LIMITS).write_text(text)
+        gate.recall(tmp_path)
+        assert hosts.limits() == []
+    (tmp_path / gate.LIMITS).unlink()
+    gate.keep(tmp_path)
+    assert not (tmp_path / gate.LIMITS).exists(), "no limit leaves no file"
+
+
+def test_a_declared_undo_passes_too() -> None:
+    from gameday.run import declared
+
+    undo = {"type": "action", "name": "undo it", "provider": http("http://${name}/")}
+    with pytest.raises(hosts.Outside, match=r"prod\.example is not among"):
+        declared.play({"activity": undo, "configuration": {"name": "prod.example"}})
