@@ -158,7 +158,7 @@ def told() -> str:
 
 
 def tell(text: str) -> None:
-    """Tell this process and its children what another one was told. Raises ValueError when it is no such text."""
+    """Tell this process and its children what another one was told. Raises ValueError for other texts."""
     if not isinstance(json.loads(text), dict):
         raise ValueError(text)
     os.environ[VARIABLE] = text

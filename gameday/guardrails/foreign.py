@@ -42,9 +42,8 @@ def must_be_trusted(path: Path, wants: str) -> None:
     if consent.ask is not None and consent.ask(f"{path} {why}, and it {wants}. Follow it?"):
         consent.trust(path)
         return
-    raise InvalidInput(
-        [Problem(str(path), 0, 0, f"{why}, and it {wants}; read it, then say --trust-file {path}")]
-    )
+    message = f"{why}, and it {wants}; read it, then say --trust-file {path}"
+    raise InvalidInput([Problem(str(path), 0, 0, message)])
 
 
 def foreign(path: Path) -> str | None:
