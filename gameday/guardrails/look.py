@@ -25,6 +25,7 @@ from gameday.experiment.activities import walk
 from gameday.experiment.rules import Targets
 from gameday.faults.protocol import Undo, is_fault, nothing_to_undo, preview
 from gameday.guardrails.touch import AWS, HOST, KUBERNETES, Place, Touch
+from gameday.processes import import_from_here, python
 
 LOCAL = Place(HOST, "localhost")
 LIMIT_S = 60.0
@@ -37,7 +38,7 @@ def touches(experiment: Experiment) -> list[Touch]:
     Raises GamedayError when it cannot be found out at all.
     """
     orders = {"document": experiment.document, "variables": experiment.variables}
-    command = [sys.executable, "-m", "gameday.guardrails.look"]
+    command = python("gameday.guardrails.look")
     try:
         done = subprocess.run(
             command,
@@ -96,7 +97,7 @@ def main() -> None:
     answer = sys.stdout
     # what other people's modules print must not mix with the answer
     sys.stdout = sys.stderr
-    sys.path.insert(0, "")
+    import_from_here()
     found = list(look(orders["document"], orders["variables"]))
     answer.write(json.dumps([touch.as_json() for touch in found]))
 

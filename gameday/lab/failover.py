@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from gameday.faults.postgresql import connected, wait_until
 from gameday.files import write_atomically
 from gameday.lab.orders import SCHEMA
 from gameday.lab.postgresql import Node, free_ports
+from gameday.processes import python
 
 STATE = "lab.json"
 HEALTHY_WITHIN_S = 10.0
@@ -166,7 +166,7 @@ class FailoverLab:
         """Start a Python module that ends when its standard input does."""
         with (self.folder / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", module, *options],
+                python(module, *options),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -17,7 +17,7 @@ from gameday.faults.undolog import LOG_VARIABLE
 from gameday.files import append_line, read_lines
 from gameday.observe import load as locust
 from gameday.processes import Identity, start_ticks
-from gameday.run.children import Child, Load
+from gameday.run.children import Child, Load, Steps
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
 
@@ -187,14 +187,27 @@ def remember(pack: Pack, name: str, pid: int) -> None:
 
 
 def undoer(pack: Pack, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
-    """What plays a run's undos, in processes that the run remembers."""
-    return Undoer(modules, launch.undoing, partial(remember, pack, "undoing"))
+    """What plays a run's undos, in processes that the run remembers; what they print goes to a log."""
+    log = pack.logs / "undo.log"
+    return Undoer(modules, lambda warm: launch.undoing(warm, log), partial(remember, pack, "undoing"))
 
 
 def left_over(pack: Pack) -> list[Identity]:
     """The processes of a run that still live."""
     known = [Identity(**entry) for entry in read_lines(pack.processes)]
     return [identity for identity in known if identity.is_alive]
+
+
+def end_left_over(pack: Pack) -> None:
+    """End the processes of a run that still live; of what steps have started, what is under way."""
+    steps = Steps(0)
+    for event in read_lines(pack.timeline):
+        steps.heard(event)
+    for identity in left_over(pack):
+        if identity.name == "engine":
+            identity.kill_since(steps.since_ns)
+        else:
+            identity.kill_group()
 
 
 def as_orders(block: Block) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
 from gameday.phases import UNDO
+from gameday.processes import import_from_here
 from gameday.run.feed import Feed, Line, owe_declared_undo
 
 logger = logging.getLogger("chaostoolkit")
@@ -170,6 +171,7 @@ def main() -> None:
     line = Line(arguments.orders, arguments.events)
     orders = json.loads(line.orders.readline())
     redact.learn(**orders["secrets"])
+    import_from_here()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if "left_journal" not in orders:
         trouble = validate(orders["experiment"])

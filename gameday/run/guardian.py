@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday import redact
+from gameday.processes import python
 from gameday.run.children import open_log
 
 DONE = "done"
@@ -31,7 +32,7 @@ class Guardian:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "gameday.run.guardian"]
+        command = python("gameday.run.guardian")
         with open_log(self.log) as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True

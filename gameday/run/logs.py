@@ -31,24 +31,34 @@ def writer(log: Path) -> Iterator[int]:
     text_out, text_in = os.pipe()
     secrets_out, secrets_in = os.pipe()
     command = [sys.executable, "-I", "-S", redact.__file__, str(secrets_out), str(log)]
-    _filters.append(
-        subprocess.Popen(
-            command,
-            stdin=text_out,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(secrets_out,),
-            start_new_session=True,
+    try:
+        _filters.append(
+            subprocess.Popen(
+                command,
+                stdin=text_out,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(secrets_out,),
+                start_new_session=True,
+            )
         )
-    )
-    os.close(text_out)
-    os.close(secrets_out)
-    with os.fdopen(secrets_in, "w") as secrets:
-        json.dump(redact.known(), secrets)
+        with os.fdopen(secrets_in, "w", closefd=False) as secrets:
+            json.dump(redact.known(), secrets)
+    except OSError:  # on a machine that can start no more than the child itself, the child counts
+        _to_nowhere(text_in)
+    finally:
+        for descriptor in (text_out, secrets_out, secrets_in):
+            os.close(descriptor)
     try:
         yield text_in
     finally:
         os.close(text_in)
+
+
+def _to_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)
 
 
 def finish() -> None:

@@ -12,7 +12,7 @@ from gameday.experiment.activities import walk
 from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
 from gameday.run import killswitch
-from gameday.run.children import Child
+from gameday.run.children import Child, Engine
 
 
 def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
@@ -23,7 +23,7 @@ def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> C
         "only_validate": True,
         "secrets": {},
     }
-    return Child.engine(orders, Path(os.devnull), dict(os.environ))
+    return Engine.start(orders, Path(os.devnull), dict(os.environ))
 
 
 def check_activities(experiment: Experiment, validation: Child) -> None:

@@ -21,7 +21,7 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.files import read_lines
 from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
-from gameday.run.crew import left_over, undoer
+from gameday.run.crew import end_left_over, undoer
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.lock import Lock
 from gameday.run.rollbacks import Rollbacks
@@ -86,8 +86,7 @@ def recover(
     if not _within(LOCK_WITHIN_S, lock.take):
         raise StillRunning(pack.run_id)
     try:
-        for identity in left_over(pack):
-            identity.kill_group()
+        end_left_over(pack)
         if is_recorded(pack) and not UndoLog(pack.undo_log).owed():
             return []
         with contextlib.suppress(OSError):

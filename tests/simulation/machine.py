@@ -296,7 +296,7 @@ class Machine:
         ]
         places += [(processes, "start_ticks", self.start_ticks), (crew, "start_ticks", self.start_ticks)]
         places += [(module, "boot", lambda: f"boot {self.boots}") for module in (processes, timeline)]
-        places += [(reserve, "BYTES", 4096)]
+        places += [(processes, "session", lambda leader: iter(())), (reserve, "BYTES", 4096)]
         places += [(keep, "shutil", removing)]
         undo = [patch.object(*place) for place in places]
         for each in undo:
@@ -419,6 +419,13 @@ class Kernel:
         if process is None:
             raise ProcessLookupError
         self.machine.kill(process)
+
+    def kill(self, pid: int, number: int) -> None:
+        process = self.machine.find(pid)
+        if process is None:
+            raise ProcessLookupError
+        if number == signal.SIGKILL:
+            self.machine.kill(process)
 
     def _exit(self, code: int) -> None:
         self.machine.kill(self.machine.me(), code)

@@ -78,8 +78,8 @@ RULES: dict[str, tuple[Any, str, Any, Callable[[], Iterator[Fate]]]] = {
     "signals halt": (Run, "signals_heard", nullcontext, lambda: every("SIGTERM", "plain", step=9)),
     "what runs on is ended": (
         recovery,
-        "left_over",
-        lambda pack: [],
+        "end_left_over",
+        lambda pack: None,
         lambda: every("kill runner", "plain", **HANGING),
     ),
     "a full disk forgets nothing": (Timeline, "add", forget, lambda: every("full disk", "declared")),
