@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gameday.cli import streams
 from gameday.cli.options import (
     FILE,
     KEY,
@@ -19,6 +20,15 @@ from gameday.cli.options import (
     sealing,
 )
 from gameday.errors import GamedayError, NotRecorded
+
+
+class GivenUp(GamedayError):
+    """Ctrl-C in a recovery: what it undid is undone, the rest is still owed."""
+
+    exit_code = 5
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"{run_id} is not finished; go on with: gameday recover {run_id}")
 
 
 @click.command()
@@ -161,6 +171,8 @@ def recover(
             click.echo(str(error), err=True)
             is_open = True
             continue
+        except KeyboardInterrupt:
+            raise GivenUp(each.run_id) from None
         is_open = is_open or bool(owed)
         still = ", ".join(entry.step for entry in owed)
         click.echo(f"{each.run_id}: {f'still owed: {still}' if owed else 'everything is put back'}")
@@ -244,7 +256,7 @@ def _play(
     for warning in experiment.warnings:
         click.echo(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables)
+    validation = start_validation(experiment, variables, is_to_run=True)
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.runner import Options, run
@@ -255,7 +267,7 @@ def _play(
     permit.must_hold()
     check_reachable(experiment)
     outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
-    click.echo(outcome.pack.folder)
+    streams.say(str(outcome.pack.folder), is_error=False)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
 

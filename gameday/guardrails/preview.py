@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday.experiment import Experiment
+from gameday.experiment.lasts import longest_s
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
 from gameday.units import spoken
@@ -28,8 +29,7 @@ def lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
     blocks = experiment.blocks
     for condition in blocks.halt:
         yield f"halts when {condition.when}" + (f" for {spoken(condition.for_)}" if condition.for_ else "")
-    if blocks.max_duration is not None:
-        yield f"halts after {spoken(blocks.max_duration)}"
+    yield f"halts after {spoken(longest_s(experiment))}"
     yield ""
     yield from _guardrails(permit)
 

@@ -95,7 +95,7 @@ class Child(Started):
 
 
 class Engine(Child):
-    """A running engine. What its steps have started outlives it, as under Chaos Toolkit, once they are over."""
+    """An engine. What its steps have started outlives it once they are over, as under Chaos Toolkit."""
 
     def __init__(self, process: subprocess.Popen[bytes], inbox: int, outbox: int) -> None:
         super().__init__("engine", process, inbox, outbox)
@@ -126,7 +126,7 @@ class Engine(Child):
             yield message
 
     def kill(self) -> None:
-        """End it, and with it what was started by steps that are not over. Of one that ended in order, nothing."""
+        """End it, and what was started by steps that are not over; none is once it has ended in order."""
         if self.steps.have_ended:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(END_WITHIN_S)

@@ -60,6 +60,7 @@ class Crew:
         """Start an engine; it waits for the word to begin."""
         orders = {
             "experiment": self.experiment.document,
+            "source": str(self.experiment.path),
             "variables": variables,
             "rollbacks": rollbacks,
             "journal": str(self.pack.journal),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gameday import redact
+from gameday.files import put_in_place
 
 LAST_WORDS_S = 2.0
 
@@ -55,6 +58,25 @@ def writer(log: Path) -> Iterator[int]:
         os.close(text_in)
 
 
+def append(log: Path, text: str) -> None:
+    """Append something to a log of the run, cleaned. A disk that takes none of it stops nothing."""
+    with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(redact.text(text))
+
+
+def settle(folder: Path) -> None:
+    """Put copies in the logs' place: what outlives the run may still print, but not into what is sealed."""
+    for left in folder.glob(".*"):  # of somebody who was killed here
+        left.unlink(missing_ok=True)
+    for log in sorted(folder.glob("*.log")):
+        if log.is_file() and not log.is_symlink():
+            draft = log.with_name(f".{log.name}")
+            with suppress(OSError):  # a full disk; the log itself is as good while nothing prints
+                shutil.copyfile(log, draft)
+                put_in_place(draft, log)
+            draft.unlink(missing_ok=True)
+
+
 def _to_nowhere(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor, inheritable=False)
@@ -63,9 +85,10 @@ def _to_nowhere(descriptor: int) -> None:
 
 def finish() -> None:
     """Wait until the filters have written the last words of children that are gone."""
+    until_s = time.monotonic() + LAST_WORDS_S
     for process in _filters:
         try:
-            process.wait(LAST_WORDS_S)
+            process.wait(max(0.0, until_s - time.monotonic()))
         except subprocess.TimeoutExpired:
             continue  # something that a child started still prints; it may go on
     _filters.clear()

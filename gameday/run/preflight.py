@@ -15,9 +15,16 @@ from gameday.run import killswitch
 from gameday.run.children import Child, Engine
 
 
-def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
-    """Have chaoslib validate the experiment in a process of its own, while other things are made ready."""
+def start_validation(
+    experiment: Experiment, variables: Sequence[str] = (), *, is_to_run: bool = False
+) -> Child:
+    """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
+
+    is_to_run: whether the controls of Chaos Toolkit's settings are asked too.
+    """
+    source = {"source": str(experiment.path)} if is_to_run else {}
     orders = {
+        **source,
         "experiment": experiment.document,
         "variables": list(variables),
         "only_validate": True,

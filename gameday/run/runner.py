@@ -7,24 +7,22 @@ disposable child, and the runner still undoes and records.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from gameday import clock, phases, redact
 from gameday.errors import NotRecorded
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
-from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday
+from gameday.experiment.lasts import longest_s
 from gameday.faults.undolog import UndoLog
 from gameday.guardrails.check import Permit
 from gameday.measure import steady
@@ -32,25 +30,25 @@ from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
-from gameday.run import logs
+from gameday.run import logs, signals
 from gameday.run.crew import Crew, Lost, undoer
 from gameday.run.halt import HaltRules
+from gameday.run.held import Held
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.lock import Lock
+from gameday.run.outcome import UNDO_OWED, LeftToTheGuardian, Outcome
 from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Timeline
-from gameday.run.view import Now, View
+from gameday.run.view import Now, Unfailing, View
 from gameday.run.watch import Watch
 
 LOOK_FOR_RECOVERY_EVERY_S = 0.5
 START_WITHIN_S = 60.0
 READ_BACK_WITHIN_S = 300.0
 ROLLBACKS_WITHIN_S = 3600.0
-EXIT_CODES = {"passed": 0, "failed": 1, "halted": 3, "aborted": 3, "inconclusive": 4}
-UNDO_OWED = 5
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
 
@@ -77,20 +75,6 @@ class Options:
     sealing: Sealing = HASHES_ALONE
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished run."""
-
-    pack: Pack
-    record: Record
-
-    @property
-    def exit_code(self) -> int:
-        """What the command ends with."""
-        is_owed = any(entry.state == "owed" for entry in self.record.undo)
-        return UNDO_OWED if is_owed else EXIT_CODES[self.record.verdict]
-
-
 def run(experiment: Experiment, options: Options, view: View, launch: Launch = AS_PROCESSES) -> Outcome:
     """Play an experiment whose activities have been validated.
 
@@ -103,19 +87,24 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     lock = Lock(folder.folder)
     lock.take()
     keep.describe(folder, experiment, plan_of(experiment.blocks))
+    view = Unfailing(view)
     game = Run(experiment, options, folder, view, launch)
-    with game.signals_heard(), view:
-        game.play()
+    try:
+        with game.signals_heard(), view:
+            game.play()
+    except Exception as error:
+        game.note_failure()
+        raise LeftToTheGuardian(game.pack, error) from error
     logs.finish()
     try:
-        record, sealed = judge(folder, options.sealing)
+        record, sealed = judge(game.pack, options.sealing)
     except NotRecorded:
         game.guardian.release()  # it could do no more
         raise
     game.guardian.release()
     lock.release()
-    view.end(folder, record, sealed)
-    return Outcome(folder, record)
+    view.end(game.pack, record, sealed)
+    return Outcome(game.pack, record)
 
 
 class Run:
@@ -127,6 +116,7 @@ class Run:
         self.experiment = experiment
         self.options = options
         self.pack = folder
+        self.held = Held(folder)
         self.view = view
         self.launch = launch
         self.plan = keep.as_recorded(plan_of(experiment.blocks))
@@ -136,7 +126,7 @@ class Run:
         self.crew = Crew(experiment, folder, launch)
         self.reserve = Reserve(folder.folder)
         self.undoer = undoer(folder, launch, modules_of_gameday(experiment.document))
-        rules = (experiment.blocks.halt, (folder.folder, options.results), experiment.blocks.max_duration)
+        rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
         self.guardian = launch.guardian(self.guardian_orders(), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
@@ -257,31 +247,50 @@ class Run:
         self.engine_goes_on()
 
     def roll_back(self) -> None:
-        """Let the engine play the rollbacks."""
+        """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
-        if not self.crew.engine_has_ended:
+        self.undoer.play(self.undo_log, self.timeline.undo)
+        self.until(self.has_rolled_back, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
+
+    def has_rolled_back(self) -> bool:
+        """Whether the engine has ended. However often it waits, it goes on."""
+        if self.crew.engine_waits is not None:
             self.crew.go_on()
-            self.until(lambda: self.crew.engine_has_ended, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
+        return self.crew.engine_has_ended
+
+    @property
+    def undo_log(self) -> UndoLog:
+        """The undo log, also of a folder that was renamed or deleted."""
+        return UndoLog(self.held.undo_log())
 
     def put_back(self) -> None:
         """Undo whatever is still owed, whatever happened; then watch that service is as before.
 
-        After a halt the faults are undone first, then the rollbacks are played in a new engine: the old
-        one may have hung inside an activity.
+        After a halt the rollbacks are played in a new engine: the old one may have hung inside an activity.
+        Then the log once more: a rollback may have helped what failed, or broken something.
         """
         was_cut_short = not self.crew.engine_has_ended
         self.crew.end_engine()
+        self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        log = UndoLog(self.pack.undo_log)
-        self.undoer.play(log, self.timeline.undo)
+        self.undoer.play(self.undo_log, self.timeline.undo)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.pack, self.launch, self.heard, self.watch_on)
-            self.undoer.play(log, self.timeline.undo)
+            self.rollbacks().play(self.pack, self.launch, self.heard, self.look_on)
+            self.undoer.play(self.undo_log, self.timeline.undo)
         elif self.plan.is_watched:
             self.after_check()
+
+    def follow(self) -> None:
+        """Go on where the run's folder is now, if somebody has renamed it."""
+        found = self.held.pack()
+        if found != self.pack:
+            self.pack = self.crew.pack = found
+            self.timeline.move(found.timeline)
+            self.reserve.path = found.folder / self.reserve.path.name
+            self.watch.move(found.raw)
 
     def rollbacks(self) -> Rollbacks:
         """How an engine of their own plays this run's rollbacks."""
@@ -359,6 +368,11 @@ class Run:
             self.timeline.add("guardian-lost", exit_code=self.guardian.code)
             self.guardian.replace()
 
+    def look_on(self) -> None:
+        """Watch while everything is put back, which a folder that cannot be read must not stop."""
+        with suppress(OSError, ValueError):
+            self.watch_on()
+
     def watch_on(self) -> None:
         """Read what is new, and show what is going on."""
         self.watch.read_on()
@@ -390,30 +404,28 @@ class Run:
     def failed(self, error: Exception) -> None:
         """Record that gameday itself failed, and where."""
         self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-        with suppress(OSError):
-            (self.pack.logs / "gameday.log").write_text(redact.text(traceback.format_exc()))
+        self.note_failure()
 
-    @contextmanager
-    def signals_heard(self) -> Iterator[None]:
+    def note_failure(self) -> None:
+        """Write down where gameday failed."""
+        logs.append(self.pack.logs / "gameday.log", traceback.format_exc())
+
+    def signals_heard(self) -> AbstractContextManager[None]:
         """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""
 
-        def hear(number: int, frame: FrameType | None) -> None:
+        def hear(name: str) -> None:
             if self.signalled is not None:
-                self.hand_over(signal.Signals(number).name)
-            self.signalled = f"{signal.Signals(number).name} was received"
+                self.hand_over(name)
+            self.signalled = f"{name} was received"
 
-        old = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        old[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+        return signals.heard(hear)
 
     def hand_over(self, name: str) -> None:
         """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
-        owed = ", ".join(entry.step for entry in UndoLog(self.pack.undo_log).owed()) or "nothing"
-        self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
-        sys.stdout.write(f"{self.pack.folder}\n")
-        sys.stdout.flush()
-        os._exit(UNDO_OWED)
+        try:
+            owed = ", ".join(entry.step for entry in self.undo_log.owed()) or "nothing"
+            self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
+            sys.stdout.write(f"{self.pack.folder}\n")
+            sys.stdout.flush()
+        finally:
+            os._exit(UNDO_OWED)

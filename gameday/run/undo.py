@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ class Undoer:
     def __init__(
         self,
         modules: Iterable[str] = (),
-        start: Callable[[list[str]], Undoing] = partial(Undoing.start, log=Path(os.devnull)),
+        start: Callable[[list[str]], Undoing] = lambda warm: Undoing.start(warm, Path(os.devnull)),
         remember: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self.modules = sorted(set(modules))

@@ -1,4 +1,4 @@
-"""What a run's steps have started outlives it, as under Chaos Toolkit; what is under way when it ends does not."""
+"""What a run's steps have started outlives it, as under Chaos Toolkit; what is under way then does not."""
 
 from __future__ import annotations
 

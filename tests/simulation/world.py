@@ -25,8 +25,9 @@ from gameday.experiment import positions
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
 from gameday.run.launch import Launch
+from gameday.run.outcome import EXIT_CODES
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
-from gameday.run.runner import EXIT_CODES, Options, run
+from gameday.run.runner import Options, run
 from gameday.run.view import Plain, View
 from tests.simulation.children import launch_on
 from tests.simulation.experiments import experiment
