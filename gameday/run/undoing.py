@@ -50,6 +50,8 @@ def _activity(activity: dict[str, Any]) -> str:
     from chaoslib.activity import run_activity
 
     output = run_activity(activity, {}, {})
+    if activity["provider"]["type"] == "process":  # to the log: Chaos Toolkit keeps what it printed
+        sys.stderr.write(output["stdout"] + output["stderr"])
     if activity["provider"]["type"] == "process" and output["status"] != 0:
         raise RuntimeError(f"exit code {output['status']}: {output['stderr'].strip()}")
     return f"'{activity['name']}' succeeded"
