@@ -36,6 +36,7 @@ from gameday import clock, redact
 from gameday.phases import UNDO
 from gameday.processes import import_from_here
 from gameday.run.feed import Feed, Line, owe_declared_undo
+from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -156,7 +157,7 @@ def errors_end_activities_only(feed: Feed) -> Iterator[None]:
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
             owe_declared_undo(activity, configuration)
-            return run_activity(activity, configuration, secrets)
+            return printable(run_activity(activity, configuration, secrets))
         except ActivityFailed:
             raise
         except Exception as error:
@@ -195,6 +196,15 @@ def errors_end_activities_only(feed: Feed) -> Iterator[None]:
         chaoslib.activity.run_activity = run_activity
         chaoslib.rollback.execute_activity = execute
         chaoslib.hypothesis.within_tolerance = within
+
+
+def printable(output: Any) -> Any:
+    """The output as it is, or as JSON says it: chaoslib trips over one that cannot be printed."""
+    try:
+        str(output)
+    except Exception:  # noqa: BLE001 - an object of somebody else may raise anything
+        return plain(output)
+    return output
 
 
 def main() -> None:
