@@ -381,7 +381,7 @@ def once(seed: int, scratch: Path) -> list[str]:
     commands: list[tuple[str, ...]] = [("verify", str(path), *key, *limit)]
     if path.is_dir():
         commands.append(("export", str(path), "out.zip"))
-        if seed % 4 == 0:
+        if seed % 8 == 0:
             commands.append(
                 ("report", str(path), "--format", "markdown", "--format", "junit", "--format", "csv")
             )
