@@ -7,6 +7,7 @@ of some, all within a limit of memory and of time, and prints what came of them 
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -82,7 +83,7 @@ Files = dict[str, bytes]
 
 
 def value(chance: random.Random) -> Any:
-    return chance.choice(VALUES)
+    return copy.deepcopy(chance.choice(VALUES))
 
 
 def spoil_json(data: bytes, chance: random.Random) -> bytes:
