@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -45,7 +46,11 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
-    environment.hide()
+    environment.begin()
+    try:
+        os.getcwd()  # noqa: PTH109 - whether there is one
+    except FileNotFoundError:
+        sys.exit("gameday: the current folder is gone; cd to one that is there")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as end:
