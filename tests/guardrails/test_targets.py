@@ -108,6 +108,15 @@ ATTACKS: dict[str, tuple[Document, str]] = {
         },
         LATER,
     ),
+    "a DSN with a piece from a probe": (
+        {
+            "configuration": BASE,
+            **method(
+                python("promote", "gameday.faults.postgresql", dsn="host=localhost dbname=${base}"),
+            ),
+        },
+        LATER,
+    ),
     "a fault on two servers by one DSN": (
         method(python("promote", "gameday.faults.postgresql", dsn="host=localhost,prod.example")),
         OUTSIDE,
