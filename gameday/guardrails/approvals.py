@@ -21,7 +21,9 @@ from gameday.experiment.rules import Approvals
 from gameday.files import append_line, read_lines
 from gameday.git import git
 from gameday.guardrails.covered import Covered, covered
+from gameday.reading import Unreadable, read_bytes
 
+LARGEST_BYTES = 1_000_000
 NAMED = 5  # things that have changed since an approval
 
 
@@ -65,14 +67,21 @@ def beside(experiment: Path) -> Path:
 
 
 def approve(experiment: Experiment, by: str) -> Approval:
-    """Record that somebody agrees to the file as it is now. Raises GamedayError for nobody, or a link."""
+    """Record that somebody agrees to the file as it is now.
+
+    Raises GamedayError for nobody, for a link, and when it cannot be written.
+    """
     if not person(by):
         raise GamedayError("an approval needs a name; give it with --by")
     where = _no_link(beside(experiment.path))
     now, salt = datetime.now(UTC).isoformat(timespec="seconds"), secrets.token_hex(8)
     made = Approval(" ".join(by.split()), now, experiment.sha256, salt, covered(experiment, salt))
     covers = {"files": made.covers.files, "values": made.covers.values}
-    append_line(where, {"by": made.by, "at": made.at, "sha256": made.sha256, "salt": salt, **covers})
+    line = {"by": made.by, "at": made.at, "sha256": made.sha256, "salt": salt, **covers}
+    try:
+        append_line(where, line)
+    except OSError as error:
+        raise GamedayError(f"cannot write {where}: {error.strerror}") from None
     return made
 
 
@@ -83,8 +92,18 @@ def _no_link(path: Path) -> Path:
 
 
 def given(experiment: Experiment) -> list[Approval]:
-    """Every approval of the file, oldest first, whatever it covers. Raises GamedayError for a link."""
-    return list(_read(_no_link(beside(experiment.path))))
+    """Every approval of the file, oldest first, whatever it covers.
+
+    Raises GamedayError for a link, and when what lies there cannot be read.
+    """
+    path = _no_link(beside(experiment.path))
+    try:
+        read_bytes(path, LARGEST_BYTES)
+    except FileNotFoundError:
+        return []
+    except Unreadable as error:
+        raise GamedayError(f"the approvals {path} cannot be read: {error}") from None
+    return list(_read(path))
 
 
 def _read(path: Path) -> Iterator[Approval]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday import redact
+from gameday import clean, redact
 from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO
 from gameday.guardrails.check import Permit, hit
@@ -19,8 +19,9 @@ PARTS = (PROBES, "load", "ledger", CONTROLS, METHOD, UNDO, "rollbacks")
 
 
 def lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
-    """The plan, a line at a time, without secrets."""
-    return map(redact.Redactor(experiment.secrets).text, _lines(experiment, permit))
+    """The plan, a line at a time, without secrets; a name that it holds makes no line of its own."""
+    without = redact.Redactor(experiment.secrets)
+    return (clean.line(without.text(line)) for line in _lines(experiment, permit))
 
 
 def _lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
