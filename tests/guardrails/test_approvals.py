@@ -171,7 +171,7 @@ def test_one_person_has_one_spelling(name: str) -> None:
 
 
 def test_a_person_counts_once_and_the_author_never(here: Path) -> None:
-    document = {**DOCUMENT, "author": ["MIA "], "guardrails": {"approvals": {"count": 2}}}
+    document = {**DOCUMENT, "author": ["MIA"], "guardrails": {"approvals": {"count": 2}}}
     (here / "x.yaml").write_text(yaml.safe_dump(document))
     for name in ("ann@x", "ann@x ", "Ann <ANN@x>", "mia"):
         approvals.approve(read(), name)

@@ -233,7 +233,7 @@ ATTACKS: dict[str, tuple[Document, str]] = {
         OUTSIDE,
     ),
     "a ledger's Redis": ({"ledger": {"redis": "redis://prod.example/"}}, OUTSIDE),
-    "a ledger's Redis without a host": ({"ledger": {"redis": "redis:///0?host=prod.example"}}, UNCLEAR),
+    "a ledger's Redis that is not clear": ({"ledger": {"redis": "redis://a\\@prod.example/"}}, UNCLEAR),
     "a ledger's own store": ({"ledger": {"store": "kafka"}}, "where the store 'kafka' writes is not known"),
 }
 
