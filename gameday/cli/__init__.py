@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -46,6 +47,8 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
     environment.hide()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         os.getcwd()  # noqa: PTH109 - whether there is one
     except FileNotFoundError:

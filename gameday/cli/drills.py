@@ -212,7 +212,10 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
         was_thrown = killswitch.lift(results)
         click.echo("runs are allowed again" if was_thrown else "the kill switch was not thrown")
     elif is_all:
-        results.mkdir(parents=True, exist_ok=True)
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GamedayError(f"cannot make the folder {results}: {error.strerror}") from None
         click.echo(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
         chosen = pack.find(results, run_name or "latest")
