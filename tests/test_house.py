@@ -25,6 +25,7 @@ FLOORS = [
         "files",
         "reading",
         "chain",
+        "clean",
         "environment",
         "git",
         "redact",

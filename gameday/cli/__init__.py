@@ -11,7 +11,8 @@ import click
 import gameday
 from gameday import environment
 from gameday.cli import drills, evidence
-from gameday.errors import GamedayError, InvalidInput
+from gameday.cli.say import complain
+from gameday.errors import GamedayError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -46,7 +47,7 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
-    environment.hide()
+    environment.begin()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -63,5 +64,5 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except GamedayError as error:
-        click.echo(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}", err=True)
+        complain(error, "gameday: ")
         sys.exit(error.exit_code)

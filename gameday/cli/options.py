@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gameday.errors import GamedayError
+from gameday.units import duration_s
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
@@ -34,6 +35,31 @@ KEY = click.option(
 )
 TIME_STAMP = click.option(
     "--time-stamp", metavar="URL", help="A time-stamp authority (RFC 3161). Default: GAMEDAY_TIME_STAMP."
+)
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """`30s` or `10m`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            length_s = value if isinstance(value, float) else duration_s(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if length_s <= 0:
+            self.fail("write a duration above 0", param, ctx)
+        return length_s
+
+
+LIMIT = click.option(
+    "--limit",
+    "limit_s",
+    type=Duration(),
+    default="10m",
+    show_default=True,
+    help="How long it may take: others may have made it to take for ever.",
 )
 VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."

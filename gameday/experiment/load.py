@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gameday.experiment.complaints import complaint
 from gameday.experiment.model import Blocks, Objectives, Sli
 from gameday.experiment.names import names_of
 from gameday.experiment.positions import Positions
-from gameday.experiment.secrets import secrets_of
+from gameday.experiment.secrets import Found, asks_others, find, secrets_of
 from gameday.experiment.spelling import did_you_mean, nearest
 from gameday.reading import Unreadable, read_text
 from gameday.units import spoken
@@ -40,7 +41,7 @@ class Experiment:
 
     `document` is the whole file for chaoslib; `blocks` are gameday's own, with `${variables}` filled in.
     `variables` are the `--var` values by name; `secrets` must not be written down. `warnings` are worth
-    reading and stop nothing.
+    reading and stop nothing. `found` is what others gave: the environment, a vault.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Experiment:
     variables: dict[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
+    found: Found = field(default_factory=Found)
 
     @property
     def sha256(self) -> str:
@@ -84,7 +86,8 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
         raise InvalidInput(check.problems)
     check.is_fit(document)
     document_in_shape = check.shape(document)
-    resolved = check.substitute(document_in_shape, variables)
+    found = cache(partial(find, document_in_shape, variables))
+    resolved = check.substitute(document_in_shape, found)
     blocks = check.blocks(resolved)
     for trouble in activities.troubles(document_in_shape):
         (check.at_key if trouble.on_key else check.at_value)(trouble.path, trouble.message)
@@ -92,9 +95,10 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
     check.inline_passwords(document)
     if check.problems or blocks is None:
         raise InvalidInput(check.problems)
-    secrets = secrets_of(document, variables)
+    secrets = secrets_of(document, variables, found)
+    asked = found() if asks_others(document) else Found()
     warnings = tuple(check.warnings)
-    return Experiment(path, text, document, blocks, check.places, variables, secrets, warnings)
+    return Experiment(path, text, document, blocks, check.places, variables, secrets, warnings, asked)
 
 
 def _read(path: Path) -> str:
@@ -171,30 +175,25 @@ class _Check:
                     Problem(str(self.path), *place, f"Chaos Toolkit ignores '{key}'; did you mean '{near}'?")
                 )
 
-    def substitute(self, document: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def substitute(self, document: dict[str, Any], find: Callable[[], Found]) -> dict[str, Any]:
         """gameday's blocks with `${name}` filled in from the configuration, the secrets and `--var`."""
         mine = {key: document[key] for key in BLOCK_KEYS if document.get(key) is not None}
         if "${" not in str(mine):
             return mine
         from chaoslib import substitute
-        from chaoslib.configuration import load_configuration
-        from chaoslib.exceptions import ChaosException
-        from chaoslib.secret import load_secrets
 
-        try:
-            configuration = load_configuration(document.get("configuration") or {}, dict(variables))
-            secrets = load_secrets(document.get("secrets") or {}, configuration)
-            known = {name: value for name, value in configuration.items() if not isinstance(value, dict)}
-            resolved: dict[str, Any] = substitute(mine, known, secrets)
-        except ChaosException as error:
-            self.at_key(("configuration",), f"{error}; set it, or give the value with --var")
+        found = find()
+        if found.trouble is not None:
+            self.at_key((found.where,), found.advice)
             return {}
+        known = {name: value for name, value in found.configuration.items() if not isinstance(value, dict)}
+        try:
+            resolved: dict[str, Any] = substitute(mine, known, found.secrets)
         except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
-            what = f"{type(error).__name__}: {error}"
-            self.at_key(("configuration",), f"configuration or secrets cannot be filled in: {what}")
+            self.at_key(("secrets",), f"cannot be filled in: {type(error).__name__}: {error}")
             return {}
         for path, leftover in _leftovers(resolved):
-            self.at_value(path, self._unknown_variable(leftover, configuration))
+            self.at_value(path, self._unknown_variable(leftover, found.configuration))
         return resolved
 
     def _unknown_variable(self, name: str, configuration: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gameday import clean
 from gameday.experiment import Experiment
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
@@ -13,7 +14,11 @@ SHOWN_TARGETS = 8
 
 
 def lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
-    """The plan, a line at a time."""
+    """The plan, a line at a time; a name that it holds makes no line of its own."""
+    return map(clean.line, _lines(experiment, permit))
+
+
+def _lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
     yield from _heading(experiment)
     touches = permit.touches or ()
     for part in ("load", "ledger", "method", "rollbacks"):

@@ -101,7 +101,7 @@ def judge(
     is_known = ~samples.skipped | is_excused
     was_sent = ~samples.skipped
     is_slow = np.zeros(len(samples), dtype=bool)
-    held_up_ns = np.zeros(len(samples), dtype=np.int64)
+    held_up_ns = np.zeros_like(samples.sent_ns)
     if goodness.is_probed and (goodness.within_ns is not None or samples.timed_out.any()):
         held_up_ns = Delays.of(samples).longest_inside(samples)
         is_known &= ~(samples.timed_out & (2 * held_up_ns > samples.done_ns - samples.sent_ns))

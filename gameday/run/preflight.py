@@ -20,7 +20,14 @@ LIMIT_S = 60.0  # importing what activities call may take a while
 
 
 def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
-    """Have chaoslib validate the experiment in a process of its own, while other things are made ready."""
+    """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
+
+    Raises InvalidInput when a secret cannot be had: what is not known to be secret would be written down.
+    """
+    found = experiment.found
+    if found.trouble is not None:
+        place = experiment.places.of_key((found.where,))
+        raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
     orders = {
         "experiment": experiment.document,
         "variables": list(variables),
