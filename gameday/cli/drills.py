@@ -21,7 +21,7 @@ from gameday.cli.options import (
     sealing,
 )
 from gameday.cli.say import complain, say
-from gameday.errors import GamedayError
+from gameday.errors import GamedayError, InvalidInput
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
