@@ -28,6 +28,7 @@ FLOORS = [
         "clean",
         "environment",
         "git",
+        "hosts",
         "redact",
         "errors",
         "samples",

@@ -16,6 +16,7 @@ from gameday.cli.options import (
     RESULTS,
     ROLLBACKS,
     TIME_STAMP,
+    TRUST,
     VARIABLES,
     as_mapping,
     sealing,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @ROLLBACKS
 @KEY
 @TIME_STAMP
+@TRUST
 @PLAIN
 def run(
     file: Path,
@@ -80,6 +82,7 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
+@TRUST
 def plan(file: Path, variables: tuple[str, ...]) -> None:
     """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
 
@@ -136,6 +139,7 @@ def schema(of_record: bool) -> None:
 @RESULTS
 @KEY
 @TIME_STAMP
+@TRUST
 @click.option(
     "--trust", is_flag=True, help="Play what a folder holds that your gameday did not write; read it first."
 )
@@ -229,6 +233,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 @click.argument("name", default="failover-sync")
 @click.option("--list", "is_list", is_flag=True, help="List the demos.")
 @RESULTS
+@TRUST
 @PLAIN
 def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
     """Play a real disaster-recovery drill on this machine, in about a minute.

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gameday import environment
-from gameday.cli.options import KEY, LIMIT, RESULTS, sealing
+from gameday.cli.options import KEY, LIMIT, RESULTS, TRUST, sealing
 from gameday.cli.say import say
 from gameday.errors import GamedayError
 
@@ -187,6 +187,7 @@ def export(run_name: str, where: str, results: Path) -> None:
 @click.argument("text")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def note(run_name: str, text: str, by: str | None, key: str | None, results: Path) -> None:
     """Add a note to RUN after its seal: what a person saw, decided or learned. Signed if there is a key."""
@@ -202,6 +203,7 @@ def note(run_name: str, text: str, by: str | None, key: str | None, results: Pat
 @click.option("--due", type=click.DateTime(["%Y-%m-%d"]), help="Until when, 2027-01-31.")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def action(
     run_name: str,
@@ -248,6 +250,7 @@ def action(
 @click.option("--text", default="", help="What is said with it.")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def sign_off(
     run_name: str, role: str | None, reject: bool, text: str, by: str | None, key: str | None, results: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,27 @@ LIMIT = click.option(
     default="10m",
     show_default=True,
     help="How long it may take: others may have made it to take for ever.",
+)
+
+
+def _trust(_context: click.Context, _option: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Follow these files, and let somebody at a terminal be asked about others."""
+    from gameday.guardrails.foreign import consent
+
+    for path in paths:
+        consent.trust(path)
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        consent.ask = lambda question: click.confirm(question, err=True)
+
+
+TRUST = click.option(
+    "--trust-file",
+    multiple=True,
+    metavar="FILE",
+    type=FILE,
+    callback=_trust,
+    expose_value=False,
+    help="Follow this gameday.toml, or experiment, although it lies outside your own folders.",
 )
 VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."

@@ -190,7 +190,8 @@ class _Check:
         try:
             resolved: dict[str, Any] = substitute(mine, known, found.secrets)
         except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
-            self.at_key(("secrets",), f"cannot be filled in: {type(error).__name__}: {error}")
+            what = f"{type(error).__name__}: {error}"
+            self.at_key(("configuration",), f"configuration or secrets cannot be filled in: {what}")
             return {}
         for path, leftover in _leftovers(resolved):
             self.at_value(path, self._unknown_variable(leftover, found.configuration))

@@ -41,7 +41,10 @@ async def _ask(rule: ErrorBudget) -> dict[str, Any]:
     timeout = aiohttp.ClientTimeout(total=LIMIT_S)
     async with aiohttp.ClientSession(timeout=timeout, headers=rule.headers) as session:
         address = f"{rule.prometheus.rstrip('/')}/api/v1/query"
-        async with session.post(address, data={"query": rule.query}) as response:
+        # a redirect would take the headers, and the secret in them, elsewhere
+        async with session.post(address, data={"query": rule.query}, allow_redirects=False) as response:
+            if 300 <= response.status < 400:
+                raise GamedayError("it redirects; write the address that it redirects to")
             body = await response.content.read(LARGEST_BYTES + 1)
             while len(body) <= LARGEST_BYTES and (more := await response.content.read(LARGEST_BYTES)):
                 body += more

@@ -33,6 +33,7 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
+from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
 from gameday.run.declared import Declared
 from gameday.run.feed import Feed, Line
@@ -148,6 +149,7 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
+            must_pass(activity, configuration, secrets)
             declared.owe(activity, configuration)
             return run_activity(activity, configuration, secrets)
         except ActivityFailed:
