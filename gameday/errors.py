@@ -34,10 +34,15 @@ class InvalidInput(GamedayError):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column))
+        super().__init__("\n".join(self.shown))
+
+    @property
+    def shown(self) -> list[str]:
+        """The first problems, a text each, and how many more there are."""
         shown = [str(problem) for problem in self.problems[:MOST_SHOWN]]
         if len(self.problems) > MOST_SHOWN:
             shown.append(f"… and {len(self.problems) - MOST_SHOWN:,} more problems")
-        super().__init__("\n".join(shown))
+        return shown
 
 
 class Unreachable(GamedayError):

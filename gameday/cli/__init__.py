@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ import click
 import gameday
 from gameday import environment
 from gameday.cli import drills, evidence, streams
-from gameday.cli.say import complain
+from gameday.cli.say import complain, say
 from gameday.errors import GamedayError
 
 EXIT_CODES = """\b
@@ -52,6 +53,7 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
     streams.complete()
+    streams.show_any_name()
     environment.begin()
     code = played()
     streams.flush()
@@ -63,7 +65,7 @@ def played() -> int:  # noqa: PLR0911 - a code for each way to end
     try:
         os.getcwd()  # noqa: PTH109 - whether there is one
     except FileNotFoundError:
-        streams.say("gameday: the current folder is gone; cd to one that is there")
+        say("gameday: the current folder is gone; cd to one that is there", err=True)
         return 2
     try:
         cli(standalone_mode=False)
@@ -78,13 +80,15 @@ def played() -> int:  # noqa: PLR0911 - a code for each way to end
             error.show()
         return 2
     except GamedayError as error:
-        with suppress(OSError, ValueError):
-            complain(error, "gameday: ")
+        complain(error, "gameday: ")
         return error.exit_code
     except BrokenPipeError:
         return READER_HAS_GONE
     except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of the objectives
-        streams.say(traceback.format_exc().rstrip())
-        streams.say(f"gameday itself failed: {type(error).__name__}: {error}")
+        for line in [
+            *traceback.format_exc().splitlines(),
+            f"gameday itself failed: {type(error).__name__}: {error}",
+        ]:
+            say(line, err=True)
         return GAMEDAY_FAILED
     return 0

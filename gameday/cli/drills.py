@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gameday.cli import streams
 from gameday.cli.options import (
     FILE,
     KEY,
@@ -23,7 +22,7 @@ from gameday.cli.options import (
     sealing,
 )
 from gameday.cli.say import complain, say
-from gameday.errors import GamedayError
+from gameday.errors import GamedayError, InvalidInput
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
@@ -79,7 +78,7 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
             check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
             complain(error)
-            problems += len(str(error).splitlines())
+            problems += len(error.problems) if isinstance(error, InvalidInput) else 1
             continue
         for warning in experiment.warnings:
             say(f"{warning} (a warning)", err=True)
@@ -229,7 +228,10 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
         was_thrown = killswitch.lift(results)
         say("runs are allowed again" if was_thrown else "the kill switch was not thrown")
     elif is_all:
-        results.mkdir(parents=True, exist_ok=True)
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GamedayError(f"cannot make the folder {results}: {error.strerror}") from None
         say(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
         chosen = pack.find(results, run_name or "latest")
@@ -299,7 +301,7 @@ def _play(
     permit.must_hold()
     check_reachable(experiment)
     outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
-    streams.say(str(outcome.pack.folder), is_error=False)
+    say(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
 

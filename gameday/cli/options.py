@@ -106,7 +106,17 @@ def as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
     """`KEY=VALUE` and `KEY:type=VALUE` as Chaos Toolkit reads them."""
     from chaoslib import convert_vars
 
+    from gameday.experiment.plain import is_too_much, unfit
+
+    for variable in variables:
+        if not variable.partition("=")[0] or "=" not in variable:
+            raise GamedayError(f"--var {variable!r}: write KEY=VALUE")
     try:
-        return dict(convert_vars(list(variables)) or {})
+        known = dict(convert_vars(list(variables)) or {})
     except ValueError as error:
         raise GamedayError(f"--var: {error}; write KEY=VALUE") from None
+    if why := is_too_much(known):
+        raise GamedayError(f"--var: {why}")
+    for found in unfit(known):
+        raise GamedayError(f"--var {found.path[0]}: {found.why}")
+    return known

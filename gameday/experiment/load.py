@@ -102,6 +102,10 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
 
 
 def _read(path: Path) -> str:
+    if not str(path).isprintable():  # it stands in errors, evidence and the report
+        raise InvalidInput(
+            [Problem(ascii(str(path)), 0, 0, "its path has characters that cannot be shown; rename it")]
+        )
     if path.suffix not in (".yaml", ".yml", ".json"):
         raise InvalidInput([Problem(str(path), 0, 0, "an experiment's file ends in .yaml, .yml or .json")])
     try:

@@ -103,13 +103,13 @@ def _called(provider: dict[str, Any], folders: Iterable[Path]) -> Iterator[Path]
             if before == "-m":
                 yield from _module(word, folders)
             elif before == "" or word.endswith(SCRIPTS):
-                yield from _files(Path(word).expanduser(), folders)
+                yield from _files(Path(os.path.expanduser(word)), folders)  # noqa: PTH111 - one that never raises
 
 
 def _words(arguments: Any) -> Iterator[str]:
     if isinstance(arguments, dict):
         arguments = list(arguments.values())
-    yield from (str(word) for word in arguments if isinstance(arguments, list))
+    yield from map(str, arguments if isinstance(arguments, list) else ())
 
 
 def _files(path: Path, folders: Iterable[Path]) -> Iterator[Path]:
@@ -117,19 +117,25 @@ def _files(path: Path, folders: Iterable[Path]) -> Iterator[Path]:
     folders = list(folders)
     for folder in folders:
         there = folder / path
-        if there.is_file() and any(there.is_relative_to(each) for each in folders):
+        if _is_file(there) and any(there.is_relative_to(each) for each in folders):
             yield there.resolve()
 
 
 def _module(name: str, folders: Iterable[Path]) -> Iterator[Path]:
     """The files of a module and of the packages that it lies in, in every form that Python loads."""
     parts = [part for part in name.split(".") if part]
+    if not all(part.isidentifier() for part in parts):
+        return  # nothing that Python could import
     for folder in folders:
         for length in range(1, len(parts) + 1):
             there = folder.joinpath(*parts[:length])
             for suffix in all_suffixes():
                 found = (there.with_name(there.name + suffix), there / f"__init__{suffix}")
-                yield from (path.resolve() for path in found if path.is_file() and not _is_ours(path))
+                yield from (path.resolve() for path in found if _is_file(path) and not _is_ours(path))
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - a name may be longer than any file's
 
 
 def _is_ours(path: Path) -> bool:

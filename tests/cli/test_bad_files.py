@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gameday.cli.options import as_mapping
+from gameday.errors import GamedayError
 from tests.experiment.mutations import CORPUS, SEED, mutant
 from tests.experiment.nofiles import KINDS
 from tests.experiment.reader import said_of
@@ -77,3 +79,29 @@ def test_each_command_says_what_is_wrong_with_bad_files(tmp_path: Path) -> None:
             assert is_valid or f"{path}:" in told
             played += 1
     print(f"{played} commands on {len(found)} files")
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("a", "--var 'a': write KEY=VALUE"),
+        ("=a", "--var '=a': write KEY=VALUE"),
+        ("a:int=x", "--var: invalid literal"),
+        ("a:nope=1", "--var: variable type can only be"),
+        ("a:float=nan", "--var a: nan is no number to work with"),
+        ("a:json=[NaN]", "--var a: nan is no number to work with"),
+        ("a:json=" + "[" * 100_000, "--var: "),
+        ("a:json=" + "[" * 60 + "]" * 60, "--var: nested more than 50 deep"),
+        ("a:json=" + "9" * 30, "--var a: the number is larger than 64 bits"),
+        ("a=\udcff", "--var a: the text has half a character in it"),
+    ],
+)
+def test_a_value_that_is_none_is_refused(variable: str, message: str) -> None:
+    with pytest.raises(GamedayError) as error:
+        as_mapping((variable,))
+    assert message in str(error.value)
+
+
+def test_values_of_every_type_are_taken() -> None:
+    given = ("a=1", "b:int=1", "c:float=1.5", "d:bool=no", "e:json=[1]", "f:bytes=x", "g=a=b")
+    assert as_mapping(given) == {"a": "1", "b": 1, "c": 1.5, "d": False, "e": [1], "f": b"x", "g": "a=b"}

@@ -14,8 +14,9 @@ from typing import Any
 
 from gameday.errors import GamedayError, InvalidInput
 from gameday.experiment import Experiment, load
+from gameday.experiment.calls import calls
 from gameday.experiment.kept import without_secrets
-from gameday.guardrails import organisation
+from gameday.guardrails import covered, foreign, organisation
 from gameday.measure.plan import plan_of
 from gameday.redact import Redactor
 from gameday.run import engine
@@ -85,10 +86,21 @@ def within_the_limit(limit_s: float = LIMIT_S) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, left_s - time.monotonic() + began) if left_s else 0)
 
 
+@contextmanager
+def trusted() -> Iterator[None]:
+    """Whatever is asked about a file of somebody else: yes, so that all of it is looked at."""
+    before = foreign.consent.ask
+    foreign.consent.ask = lambda question: True
+    try:
+        yield
+    finally:
+        foreign.consent.ask = before
+
+
 def said_of(path: Path) -> str | None:
     """What is wrong with an experiment or a gameday.toml; None when it is valid, and can be worked with."""
     try:
-        with nothing_touched(), within_the_limit():
+        with trusted(), nothing_touched(), within_the_limit():
             if path.suffix == ".toml":
                 organisation.read(path)
             else:
@@ -111,6 +123,7 @@ def _work_with(experiment: Experiment) -> None:
     without_secrets(experiment.text, experiment.path.suffix, Redactor(experiment.secrets, experiment.names))
     json.dumps(asdict(plan_of(experiment.blocks)), allow_nan=False)
     organisation.rule_sets(experiment)
+    assert covered.files_of(experiment) is not None and list(calls(experiment.document)) is not None
     assert experiment.sha256 and experiment.title
     trouble = engine.validate(orders)
     assert trouble is None or trouble.encode()

@@ -283,6 +283,12 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
     assert "Permission denied" in str(said_of(tmp_path / "x.yaml"))
 
 
+@pytest.mark.parametrize("name", [b"\xff.yaml", b"a\nb.yaml", "a\u202eb.yaml".encode()])
+def test_a_file_whose_name_is_no_text_is_refused(tmp_path: Path, name: bytes) -> None:
+    (tmp_path / os.fsdecode(name)).write_text(HEAD)
+    assert "its path has characters that cannot be shown" in str(said_of(tmp_path / os.fsdecode(name)))
+
+
 # --- gameday.toml
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from gameday.errors import GamedayError
 from gameday.experiment import load
 from gameday.experiment.rules import ErrorBudget, Window
-from gameday.guardrails import approvals, budget, windows
+from gameday.guardrails import approvals, budget, covered, windows
 from gameday.guardrails.windows import overlap
 
 EVENT = (
@@ -101,6 +102,23 @@ def test_an_answer_that_is_none_is_no_permission(
     with pytest.raises(GamedayError, match=message) as error:
         budget.left(rule)
     assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "word", ["/", "..", "~nobody/x.py", "x" * 300, "a/b", "/dev/zero", "a.py" * 100, "-m"]
+)
+@pytest.mark.parametrize("arguments", [None, 5, [], ["-m", "/"], {"-m": None}])
+def test_what_an_approval_would_cover_is_found_whatever_a_step_names(
+    tmp_path: Path, word: str, arguments: Any
+) -> None:
+    path = tmp_path / "x.json"
+    providers = [
+        {"type": "python", "module": word},
+        {"type": "process", "path": word, "arguments": arguments},
+    ]
+    method = [{"name": "a", "type": "action", "provider": provider} for provider in providers]
+    path.write_text(json.dumps({"title": "t", "description": "d", "method": method}))
+    assert covered.files_of(load(path)) == set()
 
 
 def test_approvals_that_cannot_be_read_are_none(tmp_path: Path) -> None:
