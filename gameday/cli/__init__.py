@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -9,7 +10,8 @@ import click
 import gameday
 from gameday import environment
 from gameday.cli import drills, evidence
-from gameday.errors import GamedayError, InvalidInput
+from gameday.cli.say import complain
+from gameday.errors import GamedayError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -44,7 +46,11 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
-    environment.hide()
+    environment.begin()
+    try:
+        os.getcwd()  # noqa: PTH109 - whether there is one
+    except FileNotFoundError:
+        sys.exit("gameday: the current folder is gone; cd to one that is there")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -55,5 +61,5 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except GamedayError as error:
-        click.echo(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}", err=True)
+        complain(error, "gameday: ")
         sys.exit(error.exit_code)

@@ -20,13 +20,19 @@ def find(
     arguments: dict[str, Any],
     configuration: dict[str, Any],
     secrets: dict[str, Any],
+    may_be_asked: Callable[[Place], bool] = lambda place: True,
 ) -> dict[str, Any]:
-    """Places, targets, hit and found, as a `Touch` has them. Errors are those of the Kubernetes client."""
+    """Places, targets, hit and found, as a `Touch` has them. Errors are those of the Kubernetes client.
+
+    may_be_asked: whether the cluster may be; when it may not, the place is all that is known.
+    """
     given = inspect.signature(function).bind(**arguments)
     given.apply_defaults()
     known = given.arguments
     namespace = known.get("ns") or known.get("namespace")
     place = Place(KUBERNETES, context_of(secrets), str(namespace or EVERYWHERE))
+    if not may_be_asked(place):
+        return {"places": (place,), "unknown": "it is not asked where nothing may be touched"}
     name = known.get("name") or known.get("node_name")
     if "label_selector" not in known or (name and not known["label_selector"]):
         return {"places": (place,), "targets": (str(name or function.__name__),), "hit": 1}

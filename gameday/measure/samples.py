@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gameday.samples import OK, ROW, SKIPPED, TIMED_OUT
+from gameday.samples import MAX_NAMES, OK, ROW, SKIPPED, TIMED_OUT
 
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -125,7 +125,9 @@ def read_names(stem: Path) -> tuple[str, ...]:
             entry = json.loads(line)
         except ValueError:
             continue
-        names[int(entry["number"])] = str(entry["name"])
+        number = int(entry["number"])
+        if 0 <= number <= MAX_NAMES:  # a row has no room for another
+            names[number] = str(entry["name"])
     return tuple(names.get(number, "") for number in range(max(names) + 1))
 
 

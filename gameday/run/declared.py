@@ -69,9 +69,12 @@ def play(call: Dictionary) -> str:
     from chaoslib.configuration import load_configuration
     from chaoslib.secret import load_secrets
 
+    from gameday.guardrails.gate import must_pass
+
     activity = call["activity"]
     configuration = load_configuration(call.get("configuration") or {})
     secrets = load_secrets(call.get("secrets") or {}, configuration)
+    must_pass(activity, configuration, secrets)
     output = run_activity(activity, configuration, secrets)
     if activity["provider"]["type"] == "process" and output["status"] != 0:
         raise RuntimeError(f"exit code {output['status']}: {output['stderr'].strip()}")

@@ -22,6 +22,7 @@ from typing import Any
 import chaoslib.activity
 import chaoslib.hypothesis
 from chaoslib import convert_vars
+from chaoslib.activity import ensure_activity_is_valid
 from chaoslib.caching import cache_activities
 from chaoslib.control import load_global_controls
 from chaoslib.exceptions import ActivityFailed, ChaosException, InterruptExecution
@@ -32,6 +33,7 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
+from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
 from gameday.run.declared import Declared
 from gameday.run.feed import Feed, Line
@@ -39,17 +41,27 @@ from gameday.run.feed import Feed, Line
 logger = logging.getLogger("chaostoolkit")
 
 Dictionary = dict[str, Any]
+LONGEST_TROUBLE = 2000  # characters; it must fit into a pipe that nobody reads yet
 
 
 def validate(experiment: Dictionary) -> str | None:
     """What chaoslib has against the experiment; None when it is valid."""
     try:
         ensure_experiment_is_valid(experiment)
+        for activity in activities_with_undo(experiment):
+            ensure_activity_is_valid({"type": "action", **activity["undo"], "name": activity["name"]})
     except ChaosException as error:
-        return str(error)
+        return str(error)[:LONGEST_TROUBLE]
     except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}"[:LONGEST_TROUBLE]
     return None
+
+
+def activities_with_undo(experiment: Dictionary) -> list[Dictionary]:
+    """The activities that say how they are put back: one that Chaos Toolkit cannot play puts nothing back."""
+    probes = (experiment.get("steady-state-hypothesis") or {}).get("probes") or []
+    every = [*probes, *experiment["method"], *(experiment.get("rollbacks") or [])]
+    return [activity for activity in every if activity.get("undo") is not None]
 
 
 def play(orders: Dictionary, line: Line) -> Dictionary:
@@ -137,6 +149,7 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
+            must_pass(activity, configuration, secrets)
             declared.owe(activity, configuration)
             return run_activity(activity, configuration, secrets)
         except ActivityFailed:

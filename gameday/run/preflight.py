@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +16,18 @@ from gameday.run import killswitch
 from gameday.run.children import Child
 from gameday.run.custody import Custody, custodies
 
+LIMIT_S = 60.0  # importing what activities call may take a while
+
 
 def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
-    """Have chaoslib validate the experiment in a process of its own, while other things are made ready."""
+    """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
+
+    Raises InvalidInput when a secret cannot be had: what is not known to be secret would be written down.
+    """
+    found = experiment.found
+    if found.trouble is not None:
+        place = experiment.places.of_key((found.where,))
+        raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
     orders = {
         "experiment": experiment.document,
         "variables": list(variables),
@@ -29,7 +39,13 @@ def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> C
 
 def check_activities(experiment: Experiment, validation: Child) -> None:
     """Wait for what chaoslib has against the experiment. Raises InvalidInput with it."""
-    validation.process.wait()
+    try:
+        validation.process.wait(LIMIT_S)
+    except subprocess.TimeoutExpired:
+        validation.kill()
+        raise _problem(
+            experiment, (), f"not checked within {LIMIT_S:g} s: importing a module that it names never ends"
+        ) from None
     said = [message for message in validation.messages() if message["event"] == "validated"]
     validation.kill()
     if not said:

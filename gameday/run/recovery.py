@@ -22,6 +22,7 @@ from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
+from gameday.guardrails import gate
 from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
 from gameday.run.crew import undoer
@@ -183,6 +184,7 @@ def recover_from_disk(
     known = Rollbacks.of(about, variables) if about is not None else rollbacks_of(custody.pack, variables)
     document = known.document if known is not None else {}
     redact.learn(secrets_of(document, {}), names_of(document, {}))
+    gate.recall(custody.folder)
     reason = "the run was cut off; gameday recover put everything back"
     with working_in(custody):
         return recover(custody, reason, sealing, known, Plain().event, launch)

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gameday import clock, phases, redact
+from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep, pack
 from gameday.evidence.pack import Pack
@@ -27,6 +27,7 @@ from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday
 from gameday.faults.undolog import Entry
+from gameday.guardrails import gate
 from gameday.guardrails.check import Permit
 from gameday.measure import steady
 from gameday.measure.history import Step, started
@@ -105,7 +106,9 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
+    hosts.limit(options.permit.hosts, options.permit.counts_targets)
     custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
+    gate.keep(custody.folder)
     lock = custody.lock
     lock.take()
     try:
@@ -117,6 +120,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     game = Run(experiment, options, custody, claim, view, launch)
     with game.signals_heard(), view:
         game.play()
+    hosts.limit(())
     game.guardian.beat(math.inf)
     logs.finish()
     try:

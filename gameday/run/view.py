@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from gameday import clean
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record, RpoPart, RtoPart
@@ -68,13 +69,13 @@ class Plain(View):
         for line in verdict_lines(record):
             print(line, file=self.out)
         for line in (*sealed.troubles, str(sealed), f"report: {pack.report}"):
-            print(line, file=self.out, flush=True)
+            print(clean.line(line), file=self.out, flush=True)
 
 
 def said(entry: dict[str, Any]) -> str | None:
     """An event in words; None for what only the machine needs."""
     words = WORDS.get(entry["event"])
-    return words(entry).rstrip() if words else None
+    return clean.line(words(entry)).rstrip() if words else None
 
 
 def _role(entry: dict[str, Any]) -> str:
@@ -119,7 +120,8 @@ def verdict_lines(record: Record) -> list[str]:
         lines.append(f"  RTO  {'not known, the run was stopped' if is_cut_short else rto_words(record.rto)}")
     if record.rpo is not None:
         lines.append(f"  RPO  {rpo_words(record.rpo)}")
-    return [*lines, *(f"  • {reason}" for reason in record.reasons), ""]
+    lines += [*(f"  • {reason}" for reason in record.reasons), ""]
+    return [clean.line(line) for line in lines]
 
 
 def rto_words(rto: RtoPart) -> str:
