@@ -19,6 +19,7 @@ from gameday.experiment.names import names_of
 from gameday.experiment.positions import parse
 from gameday.experiment.secrets import of_environment, secrets_of
 from gameday.redact import REDACTED, Redactor, looks_taken_out
+from gameday.redact.allowance import LONGEST_OUTPUT
 from gameday.redact.filter import Cleaned
 from gameday.redact.known import LONGEST_TEXT
 
@@ -270,6 +271,28 @@ def test_no_part_of_a_secret_is_left_where_a_text_is_cut(before: int, written: C
         assert "hunt" not in found
         assert "[left out: " in found and "more characters]" in found
         assert len(found) < LONGEST_TEXT + 100
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        ["x" * 200_000] * 30,
+        [1] * 1_000_000,
+        {str(number): "x" for number in range(200_000)},
+        {"a": [{"b": "x" * 100}] * 20_000},
+    ],
+)
+def test_of_all_that_an_activity_said_no_more_is_kept_than_can_be_looked_through(output: Any) -> None:
+    run = {"output": output, "exception": ["hunter-2"], "status": "succeeded"}
+    kept = Redactor(["hunter-2"]).data({"run": [run, run]})["run"]
+    assert "left out" in str(kept[0]["output"]) and kept[1] == kept[0]
+    assert len(str(kept[0]["output"])) < 2 * LONGEST_OUTPUT
+    assert (kept[0]["exception"], kept[0]["status"]) == ([REDACTED], "succeeded")
+
+
+def test_what_is_not_too_long_is_kept_as_it_is() -> None:
+    run = {"output": {"a": ["x" * 200_000, 1, None, {"b": "y" * 200_000}]}}
+    assert Redactor(["hunter-2"]).data(run) == run
 
 
 def test_after_a_line_that_is_too_long_the_log_goes_on() -> None:

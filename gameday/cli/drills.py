@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gameday.cli import streams
 from gameday.cli.options import (
     FILE,
     KEY,
@@ -27,6 +28,15 @@ from gameday.errors import GamedayError
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
     from gameday.run.custody import Custody
+
+
+class GivenUp(GamedayError):
+    """Ctrl-C in a recovery: what it undid is undone, the rest is still owed."""
+
+    exit_code = 5
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"{run_id} is not finished; go on with: gameday recover {run_id}")
 
 
 @click.command()
@@ -185,6 +195,8 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
         return False
     try:
         left = recover_from_disk(custody, variables, how)
+    except KeyboardInterrupt:
+        raise GivenUp(run_id) from None
     except StillRunning:
         say(f"{run_id}: somebody works on it; try again when that has ended", err=True)
         return False
@@ -276,7 +288,7 @@ def _play(
     for warning in experiment.warnings:
         say(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables)
+    validation = start_validation(experiment, variables, is_to_run=True)
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.runner import Options, run
@@ -287,7 +299,7 @@ def _play(
     permit.must_hold()
     check_reachable(experiment)
     outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
-    say(outcome.pack.folder)
+    streams.say(str(outcome.pack.folder), is_error=False)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from pydantic import ValidationError
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from gameday.chain import first_broken
@@ -186,6 +185,7 @@ def _signature(data: bytes, key: SSlibKey | None, manifest: bytes | None, found:
         is_plain = len(envelope.signatures) <= 1 and not any(
             signature.unrecognized_fields for signature in envelope.signatures.values()
         )
+        envelope.pae()
         signed_by = ", ".join(shown(keyid) for keyid in envelope.signatures)
     except Exception:  # noqa: BLE001 - a tampered envelope may fail in any way, and is only ever wrong
         found.wrong(SEAL, "is not a signed statement")
@@ -204,7 +204,7 @@ def _signature(data: bytes, key: SSlibKey | None, manifest: bytes | None, found:
     try:
         envelope.verify([key], 1)
         found.holds.append(f"the signature is by key {shown(key.keyid)}")
-    except (VerificationError, ValueError):
+    except Exception:  # noqa: BLE001 - and so may a tampered signature
         by = f"it names key {signed_by}" if signed_by else "it is not signed"
         found.wrong(SEAL, f"there is no valid signature by key {shown(key.keyid)}; {by}")
 
