@@ -329,7 +329,9 @@ class Blocks(BaseModel):
     ledger: Ledger | None = None
     halt: list[HaltCondition] = Field(default_factory=list, description="When to stop by itself.")
     max_duration: Duration | None = Field(
-        None, alias="max-duration", description="The longest that a run may last; then it halts."
+        None,
+        alias="max-duration",
+        description="The longest that a run may last. Default: 1h and what the file itself waits for.",
     )
     environment: str | None = Field(
         None, min_length=1, description="Where it runs, such as staging; production when left out."

@@ -143,6 +143,7 @@ async def web_server() -> AsyncIterator[tuple[str, set[Any]]]:
         return web.Response(text="fine" * 100_000)
 
     app = web.Application()
+
     async def elsewhere(request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": request.query["where"]})
 
@@ -154,7 +155,17 @@ async def web_server() -> AsyncIterator[tuple[str, set[Any]]]:
     await runner.cleanup()
 
 
-NOWHERE = ["http://", "https:///", "http:///x", "//", "http://:80/", "http://[", "http://..", "http:", "mailto:x"]
+NOWHERE = [
+    "http://",
+    "https:///",
+    "http:///x",
+    "//",
+    "http://:80/",
+    "http://[",
+    "http://..",
+    "http:",
+    "mailto:x",
+]
 
 
 def test_a_redirect_to_nowhere_is_a_bad_sample(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -110,7 +112,10 @@ def undone_by_starting(pidfile: Path) -> dict[str, Any]:
     return {"type": "action", "name": "stop", "provider": provider, "undo": {"provider": undo}}
 
 
-@pytest.mark.parametrize("is_halted", [False, True], ids=["to its end", "halted"])
+@pytest.mark.parametrize(
+    "is_halted",
+    [pytest.param(False, marks=pytest.mark.soak, id="to its end"), pytest.param(True, id="halted")],
+)
 def test_a_service_that_a_step_starts_outlives_the_run(start: Any, tmp_path: Path, is_halted: bool) -> None:
     hang = {"type": "process", "path": "sh", "arguments": ["-c", f"sleep 300; echo {tmp_path}"]}
     method = [service(tmp_path / "step.pid"), server(tmp_path), undone_by_starting(tmp_path / "undo.pid")]
@@ -132,3 +137,19 @@ def test_a_service_that_a_step_starts_outlives_the_run(start: Any, tmp_path: Pat
     finally:
         for pid in pids:
             psutil.Process(pid).kill()
+
+
+@pytest.mark.soak
+def test_a_reader_that_goes_after_the_first_line_changes_nothing_of_the_run(tmp_path: Path) -> None:
+    touch = {"type": "process", "path": "touch", "arguments": [str(tmp_path / "broken")]}
+    remove = {"type": "process", "path": "rm", "arguments": [str(tmp_path / "broken")]}
+    step = {"type": "action", "name": "break", "provider": touch, "undo": {"provider": remove}}
+    experiment = {"title": "t", "description": "d", "method": [{**step, "pauses": {"after": 1}}]}
+    (tmp_path / "x.json").write_text(json.dumps(experiment))
+    command = f"{sys.executable} -m gameday run x.json --plain; echo $? >code"
+    subprocess.run(["sh", "-c", f"({command}) 2>&1 | head -1"], cwd=tmp_path, timeout=60, check=True)
+    assert wait_until(lambda: (tmp_path / "code").exists() and (tmp_path / "code").read_text() != "", 60)
+    assert (tmp_path / "code").read_text() == "0\n"
+    assert not (tmp_path / "broken").exists()
+    (pack,) = (tmp_path / "results").iterdir()
+    assert json.loads((pack / "record.json").read_text())["verdict"] == "passed"
