@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ import psutil
 import pytest
 
 from gameday import clock
+from gameday.evidence.pack import Pack
+from gameday.files import append_line
 from gameday.processes import Identity
 from gameday.run.children import Steps, wait_until
+from gameday.run.crew import end_left_over
 
 TWO_TICKS_S = 0.025
 
@@ -153,3 +157,15 @@ def test_a_reader_that_goes_after_the_first_line_changes_nothing_of_the_run(tmp_
     assert not (tmp_path / "broken").exists()
     (pack,) = (tmp_path / "results").iterdir()
     assert json.loads((pack / "record.json").read_text())["verdict"] == "passed"
+
+
+def test_a_recovery_ends_what_is_under_way_and_no_service_of_an_earlier_step(tmp_path: Path) -> None:
+    pack = Pack(tmp_path)
+    with three_sleepers() as (engine, (older, younger), began_ns):
+        append_line(pack.processes, asdict(engine))
+        append_line(pack.timeline, said("step-started", began_ns - 2))
+        append_line(pack.timeline, said("step-ended", began_ns - 1))
+        append_line(pack.timeline, said("step-started", began_ns, "b"))
+        end_left_over(pack)
+        assert wait_until(lambda: not runs(younger) and not runs(engine.pid), 5)
+        assert runs(older)
