@@ -94,7 +94,10 @@ def played(tmp_path: Path, **experiment: Any) -> tuple[dict[str, Any], list[dict
     return json.loads((tmp_path / "journal.json").read_text()), told.events
 
 
-def test_no_answer_of_an_activity_ends_the_engine(tmp_path: Path) -> None:
+def test_no_answer_of_an_activity_ends_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        engine.logger, "disabled", True
+    )  # half a character in a log would end pytest's worker
     method = [action(name, MODULE, "give", name=name) for name in ANSWERS]
     journal, told = played(tmp_path, method=[*method, action("fails", MODULE, "fail_oddly")])
     assert journal["status"] == "completed"

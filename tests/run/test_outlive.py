@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,11 @@ import psutil
 import pytest
 
 from gameday import clock
+from gameday.evidence.pack import Pack
+from gameday.files import append_line
 from gameday.processes import Identity
 from gameday.run.children import Steps, wait_until
+from gameday.run.crew import end_left_over
 
 TWO_TICKS_S = 0.025
 
@@ -110,7 +116,10 @@ def undone_by_starting(pidfile: Path) -> dict[str, Any]:
     return {"type": "action", "name": "stop", "provider": provider, "undo": {"provider": undo}}
 
 
-@pytest.mark.parametrize("is_halted", [False, True], ids=["to its end", "halted"])
+@pytest.mark.parametrize(
+    "is_halted",
+    [pytest.param(False, marks=pytest.mark.soak, id="to its end"), pytest.param(True, id="halted")],
+)
 def test_a_service_that_a_step_starts_outlives_the_run(start: Any, tmp_path: Path, is_halted: bool) -> None:
     hang = {"type": "process", "path": "sh", "arguments": ["-c", f"sleep 300; echo {tmp_path}"]}
     method = [service(tmp_path / "step.pid"), server(tmp_path), undone_by_starting(tmp_path / "undo.pid")]
@@ -132,3 +141,31 @@ def test_a_service_that_a_step_starts_outlives_the_run(start: Any, tmp_path: Pat
     finally:
         for pid in pids:
             psutil.Process(pid).kill()
+
+
+@pytest.mark.soak
+def test_a_reader_that_goes_after_the_first_line_changes_nothing_of_the_run(tmp_path: Path) -> None:
+    touch = {"type": "process", "path": "touch", "arguments": [str(tmp_path / "broken")]}
+    remove = {"type": "process", "path": "rm", "arguments": [str(tmp_path / "broken")]}
+    step = {"type": "action", "name": "break", "provider": touch, "undo": {"provider": remove}}
+    experiment = {"title": "t", "description": "d", "method": [{**step, "pauses": {"after": 1}}]}
+    (tmp_path / "x.json").write_text(json.dumps(experiment))
+    command = f"{sys.executable} -m gameday run x.json --plain; echo $? >code"
+    subprocess.run(["sh", "-c", f"({command}) 2>&1 | head -1"], cwd=tmp_path, timeout=60, check=True)
+    assert wait_until(lambda: (tmp_path / "code").exists() and (tmp_path / "code").read_text() != "", 60)
+    assert (tmp_path / "code").read_text() == "0\n"
+    assert not (tmp_path / "broken").exists()
+    (pack,) = (tmp_path / "results").iterdir()
+    assert json.loads((pack / "record.json").read_text())["verdict"] == "passed"
+
+
+def test_a_recovery_ends_what_is_under_way_and_no_service_of_an_earlier_step(tmp_path: Path) -> None:
+    pack = Pack(tmp_path)
+    with three_sleepers() as (engine, (older, younger), began_ns):
+        append_line(pack.processes, asdict(engine))
+        append_line(pack.timeline, said("step-started", began_ns - 2))
+        append_line(pack.timeline, said("step-ended", began_ns - 1))
+        append_line(pack.timeline, said("step-started", began_ns, "b"))
+        end_left_over(pack)
+        assert wait_until(lambda: not runs(younger) and not runs(engine.pid), 5)
+        assert runs(older)

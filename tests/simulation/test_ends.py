@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, TextIO
 from unittest.mock import patch
 
 import pytest
@@ -155,11 +155,18 @@ def test_an_error_with_half_a_character_costs_nothing() -> None:
         ends_well(made)
 
 
-def test_a_log_that_is_sealed_has_no_writer(tmp_path: Path) -> None:
-    log = tmp_path / "engine.log"
-    with log.open("w") as still_open:
-        print("before", file=still_open, flush=True)
-        judge.logs.settle(tmp_path)
-        print("after", file=still_open, flush=True)
-    assert log.read_text() == "before\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["engine.log"]
+def test_what_is_printed_after_the_seal_changes_nothing_that_is_sealed() -> None:
+    with ExitStack() as stack, world("plain") as made:
+
+        def print_on(pack: Any) -> None:
+            (pack.logs / ".engine.log").write_text("half a copy, of somebody who was killed")
+            still_open.append(stack.enter_context((pack.logs / "engine.log").open("w")))
+            print("before", file=still_open[0], flush=True)
+
+        still_open: list[TextIO] = []
+        with patch.object(judge.report, "write", print_on):
+            assert made.play().code == 0
+        print("after", file=still_open[0], flush=True)
+        assert made.pack is not None
+        assert [path.read_text() for path in made.pack.logs.iterdir()] == ["before\n"]
+        ends_well(made)
