@@ -17,7 +17,6 @@ from gameday import redact
 from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
-from gameday.evidence.seal import NOT_SEALED
 from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
@@ -112,16 +111,19 @@ def environment() -> dict[str, Any]:
 
 
 def sweep(pack: Pack) -> None:
-    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
+    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest.
+
+    The kill switch goes too: the run has ended, and its timeline says by whom it was thrown.
+    """
     for path in pack.folder.glob(".*"):
-        if path.is_file() and path.name not in NOT_SEALED:
+        if path.is_file() and path.name != ".lock":
             path.unlink()
 
 
 def samples(pack: Pack) -> None:
     """Turn the recorders' files into Parquet, and let go of them once that is on disk.
 
-    Where the disk takes no more, the recorders' own files stay, and the run is measured from those.
+    Where that cannot be done, as on a full disk, the recorders' own files stay, and are what is measured.
     """
     done = pack.raw.with_name(f".{pack.raw.name}")
     if not pack.raw.exists():
@@ -132,7 +134,7 @@ def samples(pack: Pack) -> None:
             columns.write_samples(pack.raw, pack.samples)
         if (pack.raw / "ledger.writes").exists():
             columns.write_ledger(read(pack.raw), pack.ledger)
-    except OSError:
+    except Exception:  # noqa: BLE001 - the disk, or whatever Parquet cannot say
         for path in (pack.samples, pack.ledger):
             path.unlink(missing_ok=True)
         return

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import GamedayError
+from gameday.evidence import bounds
 from gameday.evidence.record import Record, refuse_newer
 from gameday.files import read_lines
 
@@ -20,6 +21,7 @@ MANIFEST, SEAL, STAMP, AFTERWARDS = "manifest.json", "seal.json", "seal.tsr", "a
 WITH_THE_SEAL = (MANIFEST, SEAL, STAMP, AFTERWARDS)
 # of a run's id: characters of its title, and random bytes at its end
 WORDS, RANDOM_BYTES = 40, 3
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,19 @@ class Pack:
     @property
     def run_id(self) -> str:
         """The run's name, which sorts by time; that of the folder until the timeline has begun."""
+        if self.timeline.is_symlink() or not self.timeline.is_file():
+            return self.folder.name
         begun = (
             entry["run_id"]
             for entry in read_lines(self.timeline)
             if entry.get("event") == "run" and "run_id" in entry
         )
         return str(next(begun, self.folder.name))
+
+    @property
+    def file_name(self) -> str:
+        """The run's name for a file or a folder: it comes from a file, and must not lead anywhere else."""
+        return re.sub(r"[^\w.-]", "-", self.run_id, flags=re.ASCII).lstrip(".")[:LONGEST_NAME] or "run"
 
     @property
     def timeline(self) -> Path:
@@ -110,12 +119,12 @@ class Pack:
     def read_record(self) -> Record:
         """The record. Raises GamedayError when the folder is no finished run, or a later gameday's."""
         try:
-            stored = json.loads(self.record.read_text())
+            stored = bounds.parsed(bounds.read_text(self.record))
             refuse_newer(stored, self.folder)
             return Record.model_validate(stored)
         except FileNotFoundError:
             raise GamedayError(f"{self.folder} is not the folder of a finished run: no record.json") from None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise GamedayError(f"{self.record} is not a record: {error}") from None
 
     def read_journal(self) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
+from gameday.guardrails import gate
 from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
-from gameday.run.crew import undoer
+from gameday.run.crew import end_left_over, undoer
 from gameday.run.custody import Custody, custodies
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.rollbacks import Rollbacks
@@ -132,8 +133,7 @@ def recover(
     except FileNotFoundError:  # somebody has just brought it to its end
         return Recovered()
     try:
-        for identity in custody.left_over():
-            identity.kill_group()
+        end_left_over(custody)
         if has_ended(custody):
             custody.end()
             return Recovered()
@@ -183,6 +183,7 @@ def recover_from_disk(
     known = Rollbacks.of(about, variables) if about is not None else rollbacks_of(custody.pack, variables)
     document = known.document if known is not None else {}
     redact.learn(secrets_of(document, {}), names_of(document, {}))
+    gate.recall(custody.folder)
     reason = "the run was cut off; gameday recover put everything back"
     with working_in(custody):
         return recover(custody, reason, sealing, known, Plain().event, launch)

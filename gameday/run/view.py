@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from gameday import clean
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record, RpoPart, RtoPart
 from gameday.evidence.seal import Sealed
 from gameday.measure.plan import Plan
+from gameday.run.patient import Patient
 from gameday.run.watch import Watch
 from gameday.units import spoken
 
@@ -47,10 +50,41 @@ class View:
         """The run is over, judged and sealed."""
 
 
+class Unfailing(View):
+    """Another view, whose failures change nothing of the run: a closed terminal, a reader that has gone."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+    def __enter__(self) -> View:
+        with suppress(Exception):
+            self.view.__enter__()
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        with suppress(Exception):
+            self.view.__exit__(*how)
+
+    def event(self, entry: dict[str, Any]) -> None:
+        """Something happened, as on the timeline."""
+        with suppress(Exception):
+            self.view.event(entry)
+
+    def tick(self, now: Now) -> None:
+        """Some time has passed."""
+        with suppress(Exception):
+            self.view.tick(now)
+
+    def end(self, pack: Pack, record: Record, sealed: Sealed) -> None:
+        """The run is over, judged and sealed."""
+        with suppress(Exception):
+            self.view.end(pack, record, sealed)
+
+
 class Plain(View):
     """One line an event, for logs and CI."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | Patient | None = None) -> None:
         self.out = out or sys.stderr
         self.first_ns: int | None = None
 
@@ -67,14 +101,16 @@ class Plain(View):
         """Print the verdict."""
         for line in verdict_lines(record):
             print(line, file=self.out)
-        for line in (*sealed.troubles, str(sealed), f"report: {pack.report}"):
-            print(line, file=self.out, flush=True)
+        for line in sealing_lines(pack, sealed):
+            print(clean.line(line), file=self.out, flush=True)
+        if isinstance(self.out, Patient):
+            self.out.drain()
 
 
 def said(entry: dict[str, Any]) -> str | None:
     """An event in words; None for what only the machine needs."""
     words = WORDS.get(entry["event"])
-    return words(entry).rstrip() if words else None
+    return clean.line(words(entry)).rstrip() if words else None
 
 
 def _role(entry: dict[str, Any]) -> str:
@@ -111,6 +147,12 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def sealing_lines(pack: Pack, sealed: Sealed) -> list[str]:
+    """What became of the seal, and where the report is."""
+    report = [f"report: {pack.report}"] if pack.report.exists() else []
+    return [*sealed.troubles, str(sealed), *report]
+
+
 def verdict_lines(record: Record) -> list[str]:
     """The verdict, RTO and RPO against their objectives, and every reason."""
     lines = ["", f"{record.verdict.upper()}: {record.experiment.title}"]
@@ -119,7 +161,8 @@ def verdict_lines(record: Record) -> list[str]:
         lines.append(f"  RTO  {'not known, the run was stopped' if is_cut_short else rto_words(record.rto)}")
     if record.rpo is not None:
         lines.append(f"  RPO  {rpo_words(record.rpo)}")
-    return [*lines, *(f"  • {reason}" for reason in record.reasons), ""]
+    lines += [*(f"  • {reason}" for reason in record.reasons), ""]
+    return [clean.line(line) for line in lines]
 
 
 def rto_words(rto: RtoPart) -> str:
