@@ -32,7 +32,6 @@ LITERALS = {
     "a number in hexadecimal": ("0x569ae6f", "90812015"),
     "a number with a fraction": ("908.17263", "908.17263"),
     "a date": ("2031-05-06", "2031-05-06"),
-    "bytes": ("!!binary aHVudGVyLTI=", "hunter-2"),
     "four characters": ("h~x7", "h~x7"),
     "folded, with a newline at its end": (">\n    k~9\n    w~2\n", "k~9 w~2"),
     "lines, with a newline at their end": ("|\n    k~9w\n", "k~9w"),

@@ -18,7 +18,7 @@ COMMENTS = re.compile(r"#[^\n]*(?:\n[ \t]*#[^\n]*)*")
 # what neither JSON nor YAML lets stand in quotes as it is
 ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 NOTHING = "tag:yaml.org,2002:null"
-TEXT = "tag:yaml.org,2002:str"
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 IN_LINES = ("|", ">")
 
 
@@ -61,15 +61,14 @@ class _Cleaned:
             self._scalar(node, REDACTED if self._is_a_secret_value(node) else instead)
 
     def _is_a_secret_value(self, node: yaml.Node) -> bool:
-        """Whether what is no text, such as `1_234_567` or `!!binary`, means a secret."""
-        if node.tag in (TEXT, NOTHING):
+        """Whether a number such as `1_234_567` means a secret."""
+        if node.tag not in NUMBERS:
             return False
         try:
             value = yaml.SafeLoader("").construct_object(node)
         except (yaml.YAMLError, ValueError):
             return False
-        plain = value.decode(errors="replace") if isinstance(value, bytes) else value
-        return isinstance(plain, str | int | float) and bool(self.redactor.leaf(plain) != plain)
+        return bool(self.redactor.leaf(value) == REDACTED)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> None:
         kinds = [value.value for key, value in node.value if key.value == "type"]
