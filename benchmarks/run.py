@@ -13,12 +13,14 @@ import ledger
 import measuring
 import prober
 import recorder
+import redaction
 import startup
 from table import show
 
 BENCHMARKS = {
     "startup": startup.measure,
     "recorder": recorder.measure,
+    "redaction": redaction.measure,
     "measuring": measuring.measure,
     "prober": prober.measure,
     "ledger": ledger.measure,

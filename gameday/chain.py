@@ -67,7 +67,7 @@ def first_broken(data: bytes, before: bytes = b"") -> int | None:
     for number, line in enumerate(data.split(b"\n"), 1):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if isinstance(entry, dict) and entry.get(LINK) != seen.hexdigest():
             return number

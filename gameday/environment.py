@@ -1,15 +1,33 @@
-"""Variables of the environment that only gameday itself may see: no child inherits them."""
+"""Variables of the environment that only gameday itself may see: no child inherits them.
+
+What a process was started with can be read in `/proc/PID/environ` for as long as it lives, whatever it takes
+out of its environment. So a gameday that was started with a key starts itself anew without it, as the same
+process, and hands the key over in memory.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import sys
 
 KEY = "GAMEDAY_SIGNING_KEY"
 PASSWORD = "GAMEDAY_SIGNING_KEY_PASSWORD"  # noqa: S105 - the name of a variable
 TIME_STAMP = "GAMEDAY_TIME_STAMP"
 HIDDEN = (KEY, PASSWORD)
+HANDED_OVER = "GAMEDAY_HANDED_OVER"  # the descriptor on which the new start finds them
 
 _hidden: dict[str, str] = {}
+
+
+def begin() -> None:
+    """Hide them, also from whoever reads what this process was started with: starts it anew if need be."""
+    if handed_over := os.environ.pop(HANDED_OVER, ""):
+        _take_over(handed_over)
+    if any(name in os.environ for name in HIDDEN):
+        hide()
+        _start_anew()
 
 
 def hide() -> None:
@@ -23,3 +41,20 @@ def hidden(name: str) -> str | None:
     """What such a variable said."""
     hide()
     return _hidden.get(name)
+
+
+def _start_anew() -> None:
+    """Become the same command again, without them; where that cannot be, go on as it is."""
+    descriptor = os.memfd_create("gameday-key", 0)
+    os.write(descriptor, json.dumps(_hidden).encode())
+    environment = {**os.environ, HANDED_OVER: str(descriptor)}
+    with contextlib.suppress(OSError):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606
+    os.close(descriptor)
+
+
+def _take_over(handed_over: str) -> None:
+    """Take what the start before this one knew; the memory it lay in is given back."""
+    with contextlib.suppress(ValueError, OSError), os.fdopen(int(handed_over), "rb") as file:
+        file.seek(0)
+        _hidden.update(json.load(file))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_SHOWN = 50  # problems of one input
+LONGEST_SHOWN = 500  # characters of one problem
+
 
 class GamedayError(Exception):
     """An error with a message for people. `exit_code` is what the command ends with."""
@@ -22,7 +25,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-        return f"{place}: {self.message}"
+        is_long = len(self.message) > LONGEST_SHOWN
+        return f"{place}: {self.message[:LONGEST_SHOWN]}{'…' if is_long else ''}"
 
 
 class InvalidInput(GamedayError):
@@ -30,7 +34,15 @@ class InvalidInput(GamedayError):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column))
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__("\n".join(self.shown))
+
+    @property
+    def shown(self) -> list[str]:
+        """The first problems, a text each, and how many more there are."""
+        shown = [str(problem) for problem in self.problems[:MOST_SHOWN]]
+        if len(self.problems) > MOST_SHOWN:
+            shown.append(f"… and {len(self.problems) - MOST_SHOWN:,} more problems")
+        return shown
 
 
 class Unreachable(GamedayError):

@@ -33,6 +33,18 @@ def start_ticks(pid: int) -> int | None:
     return None if member is None else member.started
 
 
+def _state(pid: int) -> str:
+    """The state letter of a process; empty when there is none."""
+    return (_stat(pid) or [""])[0]
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A running process: its parent, the leader of its session, and when it started, in clock ticks."""
@@ -45,10 +57,7 @@ class Member:
     @classmethod
     def of(cls, pid: int) -> Member | None:
         """The process as it is now; None when it has ended."""
-        try:
-            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
+        state, *fields = _stat(pid) or ["X"]
         return None if state in "ZX" else cls(pid, int(fields[0]), int(fields[2]), int(fields[18]))
 
 
@@ -90,15 +99,30 @@ class Identity:
         """Whether this very process runs."""
         return self.boot == boot() and start_ticks(self.pid) == self.started
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal holds this very process: SIGSTOP, or Ctrl-Z."""
+        return self.is_alive and _state(self.pid) == "T"
+
+    def kill(self) -> None:
+        """SIGKILL to it alone, and wait until it is gone."""
+        if self.is_alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGKILL)
+        self._wait()
+
     def kill_group(self) -> bool:
         """SIGKILL to it and to everything in its session's group; whether it is gone."""
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+        self._wait()
+        return not self.is_alive
+
+    def _wait(self) -> None:
         deadline_s = time.monotonic() + GONE_WITHIN_S
         while self.is_alive and time.monotonic() < deadline_s:
             time.sleep(0.01)
-        return not self.is_alive
 
     def kill_since(self, at_ns: int) -> None:
         """SIGKILL to it and to what has started in its session since a moment (run clock).

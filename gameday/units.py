@@ -10,6 +10,11 @@ from fractions import Fraction
 
 SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+LONGEST_DAYS = 3660
+LONGEST_S = LONGEST_DAYS * 86_400.0
+SHORTEST_S = 1e-6
+SLOWEST_PER_S = 1 / LONGEST_S
+LONGEST_SHOWN = 100  # characters of a value in an error message
 SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,8})?)\s*%")
 RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
 
@@ -24,15 +29,21 @@ def duration_s(text: object) -> float:
     if not isinstance(text, str) or not DURATION.fullmatch(text.strip()):
         raise ValueError(f"{shown(text)} is not a duration; write for example 250ms, 30s, 5m or 1h30m")
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    return float(sum(Decimal(number) * SECONDS[unit] for number, unit in parts))
+    seconds = sum(Decimal(number) * SECONDS[unit] for number, unit in parts)
+    if seconds > LONGEST_S or 0 < seconds < SHORTEST_S:
+        raise ValueError(
+            f"{shown(text)} is no duration to work with; it is 0, or 1 µs to {LONGEST_DAYS} days"
+        )
+    return float(seconds)
 
 
 def rate_per_s(text: object) -> float:
     """Events per second of a rate such as `50/s` or `30/m`. Raises ValueError when the text is not one."""
     match = RATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    if match is None or Decimal(match[1]) == 0:
+    per_s = float(Decimal(match[1]) / SECONDS[match[2]]) if match else 0.0
+    if not SLOWEST_PER_S <= per_s < math.inf:
         raise ValueError(f"{shown(text)} is not a rate; write for example 50/s or 30/m")
-    return float(Decimal(match[1]) / SECONDS[match[2]])
+    return per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,9 @@ class Share:
 
 
 def shown(value: object) -> str:
-    """A value as it stands in an error message."""
-    return f"'{value}'" if isinstance(value, str) else repr(value)
+    """A value as it stands in an error message; a long one is cut."""
+    text = f"'{value[: LONGEST_SHOWN + 1]}'" if isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST_SHOWN + 2 else f"{text[:LONGEST_SHOWN]}…"
 
 
 def at_most(seconds: float) -> str:

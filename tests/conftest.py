@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gameday import state
 from gameday.errors import GamedayError
 from gameday.faults.postgresql import connected
 from gameday.faults.undolog import LOG_VARIABLE, UndoLog
@@ -74,6 +75,14 @@ def standby(tmp_path: Path, primary: Node) -> Iterator[Node]:
         yield node
     finally:
         node.discard()
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What gameday keeps for its user: for each test a folder of its own."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv(state.VARIABLE, str(folder))
+    return folder
 
 
 @pytest.fixture

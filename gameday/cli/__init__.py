@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from contextlib import suppress
@@ -11,7 +12,8 @@ import click
 import gameday
 from gameday import environment
 from gameday.cli import drills, evidence, streams
-from gameday.errors import GamedayError, InvalidInput
+from gameday.cli.say import complain, say
+from gameday.errors import GamedayError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -50,7 +52,8 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
     streams.complete()
-    environment.hide()
+    streams.show_any_name()
+    environment.begin()
     code = played()
     streams.flush()
     sys.exit(code)
@@ -58,6 +61,11 @@ def main() -> None:
 
 def played() -> int:  # noqa: PLR0911 - a code for each way to end
     """Run the command; what it ends with. An error of gameday itself passes for no missed objective."""
+    try:
+        os.getcwd()  # noqa: PTH109 - whether there is one
+    except FileNotFoundError:
+        say("gameday: the current folder is gone; cd to one that is there", err=True)
+        return 2
     try:
         cli(standalone_mode=False)
     except SystemExit as end:
@@ -71,12 +79,15 @@ def played() -> int:  # noqa: PLR0911 - a code for each way to end
             error.show()
         return 2
     except GamedayError as error:
-        streams.say(str(error) if isinstance(error, InvalidInput) else f"gameday: {error}")
+        complain(error, "gameday: ")
         return error.exit_code
     except BrokenPipeError:
         return READER_HAS_GONE
     except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of the objectives
-        streams.say(traceback.format_exc().rstrip())
-        streams.say(f"gameday itself failed: {type(error).__name__}: {error}")
+        for line in [
+            *traceback.format_exc().splitlines(),
+            f"gameday itself failed: {type(error).__name__}: {error}",
+        ]:
+            say(line, err=True)
         return GAMEDAY_FAILED
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gameday.cli import streams
 from gameday.cli.options import (
     FILE,
     KEY,
@@ -15,11 +16,17 @@ from gameday.cli.options import (
     RESULTS,
     ROLLBACKS,
     TIME_STAMP,
+    TRUST,
     VARIABLES,
     as_mapping,
     sealing,
 )
-from gameday.errors import GamedayError, NotRecorded
+from gameday.cli.say import complain, say
+from gameday.errors import GamedayError, InvalidInput
+
+if TYPE_CHECKING:
+    from gameday.evidence.seal import Sealing
+    from gameday.run.custody import Custody
 
 
 class GivenUp(GamedayError):
@@ -38,6 +45,7 @@ class GivenUp(GamedayError):
 @ROLLBACKS
 @KEY
 @TIME_STAMP
+@TRUST
 @PLAIN
 def run(
     file: Path,
@@ -69,20 +77,21 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
             experiment = load(file, as_mapping(variables))
             check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
-            click.echo(str(error), err=True)
-            problems += len(str(error).splitlines())
+            complain(error)
+            problems += len(error.problems) if isinstance(error, InvalidInput) else 1
             continue
         for warning in experiment.warnings:
-            click.echo(f"{warning} (a warning)", err=True)
-        click.echo(f"{file}: valid")
+            say(f"{warning} (a warning)", err=True)
+        say(f"{file}: valid")
     if problems:
-        click.echo(f"{problems} problem{'s' if problems > 1 else ''}", err=True)
+        say(f"{problems} problem{'s' if problems > 1 else ''}", err=True)
         sys.exit(2)
 
 
 @click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
+@TRUST
 def plan(file: Path, variables: tuple[str, ...]) -> None:
     """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
 
@@ -97,7 +106,7 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
     check_activities(experiment, start_validation(experiment, variables))
     permit = check(experiment, always_look=True)
     for line in preview.lines(experiment, permit):
-        click.echo(line)
+        say(line)
     if permit.problems:
         sys.exit(2)
 
@@ -117,7 +126,7 @@ def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
 
     experiment = load(file, as_mapping(variables))
     made = approvals.approve(experiment, by or whoever())
-    click.echo(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
+    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
 
 
 @click.command()
@@ -139,45 +148,66 @@ def schema(of_record: bool) -> None:
 @RESULTS
 @KEY
 @TIME_STAMP
+@TRUST
+@click.option(
+    "--trust", is_flag=True, help="Play what a folder holds that your gameday did not write; read it first."
+)
 def recover(
     run_name: str | None,
     variables: tuple[str, ...],
     results: Path,
     key: str | None,
     time_stamp: str | None,
+    trust: bool,
 ) -> None:
     """Finish what an interrupted run still owes: RUN, or every unfinished run.
 
-    Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot. Values
-    given to the run with --var must be given again. Ends with 5 while something is still owed,
-    or a record cannot be written.
+    Undoes, plays the rollbacks, and writes the record; safe to repeat, and works after a reboot and from any
+    folder. What another user's gameday wrote, or one on another machine, is shown and left alone without
+    --trust. Ends with 5 while something is still owed, a rollback failed, or a record cannot be written.
     """
     from gameday.evidence import pack
-    from gameday.run.recovery import StillRunning, recover_from_disk, unfinished
+    from gameday.run.custody import Custody
+    from gameday.run.recovery import unfinished
 
-    chosen = [pack.find(results, run_name)] if run_name else [left.pack for left in unfinished(results)]
+    results = results.resolve()
+    named = [Custody.of(pack.find(results, run_name))] if run_name else []
+    chosen = named or [left.custody for left in unfinished(results)]
     if not chosen:
-        click.echo("nothing to recover: every run has come to its end")
-    is_open = False
-    how = sealing(key, time_stamp)
-    for each in chosen:
-        try:
-            owed = recover_from_disk(each, variables, how)
-        except StillRunning:
-            click.echo(f"{each.run_id}: somebody works on it; try again when that has ended", err=True)
-            is_open = True
-            continue
-        except NotRecorded as error:
-            click.echo(str(error), err=True)
-            is_open = True
-            continue
-        except KeyboardInterrupt:
-            raise GivenUp(each.run_id) from None
-        is_open = is_open or bool(owed)
-        still = ", ".join(entry.step for entry in owed)
-        click.echo(f"{each.run_id}: {f'still owed: {still}' if owed else 'everything is put back'}")
-    if is_open:
+        say("nothing to recover: every run has come to its end")
+    outcomes = [_recovered(custody, variables, trust, lambda: sealing(key, time_stamp)) for custody in chosen]
+    if not all(outcomes):
         sys.exit(5)
+
+
+def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: Callable[[], Sealing]) -> bool:
+    """Finish a run and say how that went; whether it is finished. What goes wrong there stops no other."""
+    from gameday.run.foreign import would_play
+    from gameday.run.recovery import StillRunning, recover_from_disk
+
+    run_id = custody.pack.run_id
+    if custody.is_foreign and not trust and (acts := list(would_play(custody))):
+        say(f"{run_id}: your gameday did not write this here; a recovery would", err=True)
+        for act in acts:
+            say(f"  {act}", err=True)
+        say(f"if that is what you want: gameday recover {custody.pack.folder} --trust", err=True)
+        return False
+    try:
+        left = recover_from_disk(custody, variables, how)
+    except KeyboardInterrupt:
+        raise GivenUp(run_id) from None
+    except StillRunning:
+        say(f"{run_id}: somebody works on it; try again when that has ended", err=True)
+        return False
+    for rollback in left.failed:
+        say(f"{run_id}: failed: {rollback}; see its logs, and put that back by hand", err=True)
+    if left.owed:
+        say(f"{run_id}: still owed: {', '.join(entry.step or entry.fault for entry in left.owed)}")
+    elif left.is_put_back:
+        say(f"{run_id}: everything is put back")
+    if left.trouble is not None:
+        say(f"{run_id}: it has no sealed record: {left.trouble}", err=True)
+    return left.is_put_back and left.trouble is None
 
 
 @click.command()
@@ -196,21 +226,25 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 
     if lift:
         was_thrown = killswitch.lift(results)
-        click.echo("runs are allowed again" if was_thrown else "the kill switch was not thrown")
+        say("runs are allowed again" if was_thrown else "the kill switch was not thrown")
     elif is_all:
-        results.mkdir(parents=True, exist_ok=True)
-        click.echo(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GamedayError(f"cannot make the folder {results}: {error.strerror}") from None
+        say(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
         chosen = pack.find(results, run_name or "latest")
         if chosen.record.exists():
             raise GamedayError(f"run {chosen.run_id} has come to its end; there is nothing to halt")
-        click.echo(f"thrown: {killswitch.throw(chosen.folder, why)}")
+        say(f"thrown: {killswitch.throw(chosen.folder, why)}")
 
 
 @click.command()
 @click.argument("name", default="failover-sync")
 @click.option("--list", "is_list", is_flag=True, help="List the demos.")
 @RESULTS
+@TRUST
 @PLAIN
 def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
     """Play a real disaster-recovery drill on this machine, in about a minute.
@@ -224,7 +258,7 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
 
     if is_list:
         for known in DEMOS.values():
-            click.echo(f"{known.name:16} {known.summary}")
+            say(f"{known.name:16} {known.summary}")
         return
     if name not in DEMOS:
         from gameday.experiment.spelling import did_you_mean
@@ -233,7 +267,7 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
             f"there is no demo '{name}'" + did_you_mean(name, DEMOS, "gameday demo --list shows all")
         )
     with tempfile.TemporaryDirectory(prefix="gameday-lab-") as folder:
-        click.echo("starting PostgreSQL, its standby and the orders service …", err=True)
+        say("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
             _play(experiment_path(name), variables, results, None, plain)
@@ -254,7 +288,7 @@ def _play(
 
     experiment = load(file, as_mapping(variables))
     for warning in experiment.warnings:
-        click.echo(f"{warning} (a warning)", err=True)
+        say(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
     validation = start_validation(experiment, variables, is_to_run=True)
     from gameday.guardrails.check import check
@@ -267,7 +301,7 @@ def _play(
     permit.must_hold()
     check_reachable(experiment)
     outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
-    streams.say(str(outcome.pack.folder), is_error=False)
+    say(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
 

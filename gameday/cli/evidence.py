@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from gameday import environment
-from gameday.cli.options import KEY, RESULTS, sealing
+from gameday.cli.options import KEY, LIMIT, RESULTS, TRUST, sealing
+from gameday.cli.say import say
 from gameday.errors import GamedayError
 
 BY = click.option("--by", help="Who says so. Default: git's user.email, else the login name.")
@@ -31,19 +32,29 @@ BY = click.option("--by", help="Who says so. Default: git's user.email, else the
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to write. Default: reports/RUN-ID; never into the sealed pack.",
 )
+@LIMIT
 @RESULTS
-def report(run_name: str, names: tuple[str, ...], is_pdf: bool, output: Path | None, results: Path) -> None:
+def report(
+    run_name: str,
+    names: tuple[str, ...],
+    is_pdf: bool,
+    output: Path | None,
+    limit_s: float,
+    results: Path,
+) -> None:
     """Make the report of RUN from its pack: a folder, a run id, its beginning, or `latest`.
 
     Prints the path of every file. html is one page; markdown is for a wiki; junit for CI; csv for
     spreadsheets, outages.csv and steps.csv; pdf needs a browser or the extra `pdf`.
     """
     from gameday.evidence import pack
+    from gameday.evidence.limits import within
     from gameday.evidence.report import forms
 
     chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
-    for path in forms.write(pack.find(results, run_name), chosen, output):
-        click.echo(path)
+    with within(limit_s):
+        for path in forms.write(pack.find(results, run_name), chosen, output):
+            say(path)
 
 
 @click.command()
@@ -78,7 +89,8 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
     elif sys.stdout.isatty():
         Console().print(compared.table(comparison))
     else:
-        click.echo("\n".join(compared.lines(comparison)))
+        for line in compared.lines(comparison):
+            say(line)
 
 
 @click.command()
@@ -95,32 +107,36 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificates (PEM) of the time-stamp authorities to believe.",
 )
+@LIMIT
 @RESULTS
-def verify(run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | None, results: Path) -> None:
+def verify(
+    run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | None, limit_s: float, results: Path
+) -> None:
     """Check the seal of RUN and measure it again: a folder, a zip, a run id, or `latest`. Needs no network.
 
     Signature, every hash, the timeline's chain, the schema; then RTO, RPO, SLIs and verdict from the raw
     samples. Ends with 1 and names the file or the figure that is wrong.
     """
     from gameday.evidence import keys, pack
-    from gameday.evidence.verify import opened
+    from gameday.evidence.holding import opened
+    from gameday.evidence.limits import within
     from gameday.evidence.verify import verify as check
 
     believed = [keys.public_key(key) for key in public_keys]
     path = Path(run_name) if Path(run_name).is_file() else pack.find(results, run_name).folder
-    with opened(path) as chosen:
+    with within(limit_s), opened(path) as chosen:
         found = check(chosen, next(iter(believed), None), stamp_roots, believed[1:])
-        run_id = chosen.run_id if not found.findings else path.name
+    run_id = path.name if found.findings else found.run_id
     for line in found.holds:
-        click.secho(f"✓ {line}", fg="green")
+        say(f"✓ {line}", fg="green")
     for line in found.unchecked:
-        click.secho(f"? {line}", fg="yellow")
+        say(f"? {line}", fg="yellow")
     for finding in found.findings:
-        click.secho(f"✗ {finding}", fg="red")
+        say(f"✗ {finding}", fg="red")
     if found.findings:
-        click.echo(f"{run_id} does not verify")
+        say(f"{run_id} does not verify")
         sys.exit(1)
-    click.echo(f"{run_id} verifies")
+    say(f"{run_id} verifies")
 
 
 @click.command()
@@ -145,9 +161,9 @@ def keys(folder: Path, name: str, public_of: str | None) -> None:
         click.echo(pairs.public_half(public_of, environment.hidden(environment.PASSWORD)), nl=False)
         return
     private, public, keyid = pairs.make(folder, name)
-    click.echo(f"{private}: keep it secret; sign with --key {private}, or GAMEDAY_SIGNING_KEY")
-    click.echo(f"{public}: hand it out, by another way than the evidence; verify with --key {public}")
-    click.echo(f"key {shown(keyid)}")
+    say(f"{private}: keep it secret; sign with --key {private}, or GAMEDAY_SIGNING_KEY")
+    say(f"{public}: hand it out, by another way than the evidence; verify with --key {public}")
+    say(f"key {shown(keyid)}")
 
 
 @click.command()
@@ -163,7 +179,7 @@ def export(run_name: str, where: str, results: Path) -> None:
     from gameday.evidence import export as exporting
     from gameday.evidence import pack
 
-    click.echo(exporting.export(pack.find(results, run_name), where))
+    say(exporting.export(pack.find(results, run_name), where))
 
 
 @click.command()
@@ -171,6 +187,7 @@ def export(run_name: str, where: str, results: Path) -> None:
 @click.argument("text")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def note(run_name: str, text: str, by: str | None, key: str | None, results: Path) -> None:
     """Add a note to RUN after its seal: what a person saw, decided or learned. Signed if there is a key."""
@@ -186,6 +203,7 @@ def note(run_name: str, text: str, by: str | None, key: str | None, results: Pat
 @click.option("--due", type=click.DateTime(["%Y-%m-%d"]), help="Until when, 2027-01-31.")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def action(
     run_name: str,
@@ -206,11 +224,13 @@ def action(
     gameday action latest list
     """
     from gameday.evidence import afterwards, pack
+    from gameday.evidence.holding import InFolder
 
     chosen = pack.find(results, run_name)
+    InFolder(chosen.folder).must_be_plain()
     if verb == "list":
         for each in afterwards.read(chosen).actions:
-            click.echo(afterwards.in_words(each))
+            say(afterwards.in_words(each))
     elif verb == "add" and len(words) == 1:
         until = due.date().isoformat() if due else None
         fields = {"text": words[0], "severity": severity, "owner": owner, "due": until}
@@ -230,6 +250,7 @@ def action(
 @click.option("--text", default="", help="What is said with it.")
 @BY
 @KEY
+@TRUST
 @RESULTS
 def sign_off(
     run_name: str, role: str | None, reject: bool, text: str, by: str | None, key: str | None, results: Path
@@ -241,12 +262,14 @@ def sign_off(
 def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | None, **fields: Any) -> None:
     """Add an entry after the seal, and say what was added."""
     from gameday.evidence import afterwards, pack
+    from gameday.evidence.holding import InFolder
     from gameday.evidence.pack import AFTERWARDS
-    from gameday.run.lock import Lock
+    from gameday.run.custody import Custody
 
     chosen = pack.find(results, run_name)
+    InFolder(chosen.folder).must_be_plain()  # a line after a link would be added to another file
     how = sealing(key, None)
-    lock = Lock(chosen.folder)
+    lock = Custody.of(chosen).lock
     if not lock.take():
         raise GamedayError(f"somebody works on run {chosen.run_id}; try again when that has ended")
     try:
@@ -254,9 +277,7 @@ def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | Non
     finally:
         lock.release()
     signed = f"signed with key {made.signature['keyid'][:16]}" if made.signature else "not signed"
-    click.echo(
-        f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {chosen.folder / AFTERWARDS}"
-    )
+    say(f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {chosen.folder / AFTERWARDS}")
 
 
 COMMANDS = (report, compare, verify, keys, export, note, action, sign_off)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gameday.errors import GamedayError
+from gameday.units import duration_s
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
@@ -35,6 +37,52 @@ KEY = click.option(
 TIME_STAMP = click.option(
     "--time-stamp", metavar="URL", help="A time-stamp authority (RFC 3161). Default: GAMEDAY_TIME_STAMP."
 )
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """`30s` or `10m`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            length_s = value if isinstance(value, float) else duration_s(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if length_s <= 0:
+            self.fail("write a duration above 0", param, ctx)
+        return length_s
+
+
+LIMIT = click.option(
+    "--limit",
+    "limit_s",
+    type=Duration(),
+    default="10m",
+    show_default=True,
+    help="How long it may take: others may have made it to take for ever.",
+)
+
+
+def _trust(_context: click.Context, _option: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Follow these files, and let somebody at a terminal be asked about others."""
+    from gameday.guardrails.foreign import consent
+
+    for path in paths:
+        consent.trust(path)
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        consent.ask = lambda question: click.confirm(question, err=True)
+
+
+TRUST = click.option(
+    "--trust-file",
+    multiple=True,
+    metavar="FILE",
+    type=FILE,
+    callback=_trust,
+    expose_value=False,
+    help="Follow this gameday.toml, or experiment, although it lies outside your own folders.",
+)
 VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a value of the configuration."
 )
@@ -58,7 +106,17 @@ def as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
     """`KEY=VALUE` and `KEY:type=VALUE` as Chaos Toolkit reads them."""
     from chaoslib import convert_vars
 
+    from gameday.experiment.plain import is_too_much, unfit
+
+    for variable in variables:
+        if not variable.partition("=")[0] or "=" not in variable:
+            raise GamedayError(f"--var {variable!r}: write KEY=VALUE")
     try:
-        return dict(convert_vars(list(variables)) or {})
+        known = dict(convert_vars(list(variables)) or {})
     except ValueError as error:
         raise GamedayError(f"--var: {error}; write KEY=VALUE") from None
+    if why := is_too_much(known):
+        raise GamedayError(f"--var: {why}")
+    for found in unfit(known):
+        raise GamedayError(f"--var {found.path[0]}: {found.why}")
+    return known

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
-
-import click
 
 
 def complete() -> None:
@@ -23,10 +22,10 @@ def complete() -> None:
             setattr(sys, name, open(descriptor, mode, errors="backslashreplace", closefd=False))  # noqa: SIM115
 
 
-def say(text: str, *, is_error: bool = True) -> None:
-    """Print a line on standard error, or output. A reader that has gone misses it, and that is all."""
-    with suppress(OSError, ValueError):
-        click.echo(text, err=is_error)
+def show_any_name() -> None:
+    """Let names of files be shown that are no text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def flush() -> None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gameday.chain import Chain
 from gameday.errors import GamedayError
 from gameday.evidence.pack import AFTERWARDS, SEAL, Pack
-from gameday.evidence.seal import Sealing
+from gameday.evidence.seal import Sealing, shown
 from gameday.files import read_lines
 from gameday.git import whoever
 
@@ -130,6 +130,13 @@ def in_words(action: Action) -> str:
     state = f"closed {closed.at[:10]} by {closed.by}" if closed else "open"
     text = f"{opened.text} → {closed.text}" if closed and closed.text else opened.text
     return f"{action.id}  {state}  {', '.join(word for word in about if word)}: {text}"
+
+
+def signature_in_words(entry: Entry) -> str:
+    """What an entry says of its signature; a forged one says the same, so that it is only a claim."""
+    if entry.signature is None:
+        return "not signed"
+    return f"signature under key {shown(entry.signature.get('keyid', ''))}, not checked here"
 
 
 def payload_of(line: dict[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gameday.evidence import pages
 from gameday.files import put_in_place
 from gameday.measure.loss import Ledger
 from gameday.measure.samples import Samples, merge, read
@@ -37,6 +38,20 @@ SAMPLE_SCHEMA = pa.schema(
     ]
 )
 
+# how each column lies in a file
+TEXTS = ("source", "series", "error")
+SAMPLE_COLUMNS = {
+    **dict.fromkeys(TEXTS, "BYTE_ARRAY"),
+    **dict.fromkeys(("scheduled_ns", "sent_ns", "done_ns", "uncertainty_ns"), "INT64"),
+    **dict.fromkeys(("ok", "timed_out", "skipped"), "BOOLEAN"),
+    "status": "INT32",
+    "value": "DOUBLE",
+}
+LEDGER_COLUMNS = {
+    **dict.fromkeys(("sequence", "sent_ns", "done_ns"), "INT64"),
+    **dict.fromkeys(("outcome", "found", "copies"), "INT32"),
+}
+
 
 def write_samples(raw: Path, target: Path) -> None:
     """Turn the recorders' files under `raw` into one Parquet file, a source at a time."""
@@ -51,8 +66,14 @@ def write_samples(raw: Path, target: Path) -> None:
 
 
 def read_samples(path: Path, source: str) -> Samples:
-    """The samples of one source, such as `load` or `probe-heartbeat`, from the pack."""
-    table = pq.read_table(path, filters=[("source", "=", source)])
+    """The samples of one source, such as `load` or `probe-heartbeat`, from the pack.
+
+    Raises OutOfBounds when the file would decode to more than a run has.
+    """
+    pages.check(path, SAMPLE_COLUMNS)
+    # as numbers of words, whatever the file asks for: one long word in a million rows stays one word
+    known = [name for name in SAMPLE_COLUMNS if name in pq.read_schema(path).names]
+    table = pq.read_table(path, columns=known, filters=[("source", "=", source)], read_dictionary=list(TEXTS))
     series, error = table["series"].combine_chunks(), table["error"].combine_chunks()
     names = tuple(dict.fromkeys(["", *_words(series), *_words(error)]))
     uncertainty = pc.max(table["uncertainty_ns"]).as_py() or 0
@@ -81,8 +102,9 @@ def write_ledger(ledger: Ledger, target: Path) -> None:
 
 
 def read_ledger(path: Path) -> Ledger:
-    """The ledger from the pack."""
-    table = pq.read_table(path)
+    """The ledger from the pack. Raises OutOfBounds when it would decode to more than a run has."""
+    pages.check(path, LEDGER_COLUMNS)
+    table = pq.read_table(path, columns=list(LEDGER_COLUMNS))
     return Ledger(**{column.name: table[column.name].to_numpy() for column in fields(Ledger)})
 
 

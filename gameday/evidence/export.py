@@ -8,7 +8,9 @@ import zipfile
 from typing import Any, BinaryIO
 
 from gameday.errors import GamedayError
+from gameday.evidence.holding import Holding, InFolder
 from gameday.evidence.pack import Pack
+from gameday.evidence.seal import NO_EVIDENCE
 
 PIECE_BYTES = 1 << 20
 # the same pack gives the same zip, byte for byte
@@ -18,13 +20,15 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def export(pack: Pack, where: str) -> str:
     """Write `<run id>.zip` into a folder or below a URL, and check it there; returns where it is.
 
-    Raises GamedayError when the run has no record, the place cannot be written, or what is there afterwards
-    is not what was sent.
+    Raises GamedayError when the run has no record, something in it is no file (what a link leads to is not
+    handed over), the place cannot be written, or what is there afterwards is not what was sent.
     """
+    held = InFolder(pack.folder)
+    held.must_be_plain()
     pack.read_record()
-    target = where if where.endswith(".zip") else f"{where.rstrip('/')}/{pack.run_id}.zip"
+    target = where if where.endswith(".zip") else f"{where.rstrip('/')}/{pack.file_name}.zip"
     with tempfile.TemporaryFile() as draft:
-        write(pack, draft)
+        write(held, pack.file_name, draft)
         draft.seek(0)
         sent = _copy(draft, None)
         draft.seek(0)
@@ -59,18 +63,16 @@ def _to_s3(draft: BinaryIO, target: str) -> str:
     return _copy(s3.get_object(Bucket=bucket, Key=key)["Body"], None)
 
 
-def write(pack: Pack, out: Any) -> None:
-    """The pack as a zip, in a folder named by its run."""
-    name = pack.run_id
+def write(held: Holding, name: str, out: Any) -> None:
+    """The files of a pack as a zip, in a folder of that name."""
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in pack.folder.rglob("*") if path.is_file()):
-            inside = path.relative_to(pack.folder).as_posix()
-            if inside not in (".lock", ".halt"):
+        for inside in sorted(held.kept):
+            if held.has(inside) and inside not in NO_EVIDENCE:
                 entry = zipfile.ZipInfo(f"{name}/{inside}", EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
-                with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as there:
-                    _copy(file, there)
+                with archive.open(entry, "w", force_zip64=True) as there:
+                    there.writelines(held.pieces(inside))
 
 
 def _copy(source: BinaryIO | Any, target: Any) -> str:

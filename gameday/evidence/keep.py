@@ -17,7 +17,6 @@ from gameday import redact
 from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
-from gameday.evidence.seal import NOT_SEALED
 from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
@@ -112,9 +111,12 @@ def environment() -> dict[str, Any]:
 
 
 def sweep(pack: Pack) -> None:
-    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest."""
+    """Remove what somebody left half-written who was killed, so that it is not sealed with the rest.
+
+    The kill switch goes too: the run has ended, and its timeline says by whom it was thrown.
+    """
     for path in pack.folder.glob(".*"):
-        if path.is_file() and path.name not in NOT_SEALED:
+        if path.is_file() and path.name != ".lock":
             path.unlink()
 
 

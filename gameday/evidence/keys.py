@@ -18,8 +18,10 @@ from securesystemslib.signer import CryptoSigner, Signature, Signer, SSlibKey
 
 from gameday import environment
 from gameday.errors import GamedayError
+from gameday.reading import Unreadable, read_bytes
 
 KMS = "awskms:"
+LARGEST_BYTES = 100_000  # of a key's file
 
 
 def signer(where: str, password: str | None = None) -> Signer:
@@ -52,19 +54,38 @@ def envelope(key: Signer, payload: bytes, payload_type: str) -> dict[str, Any]:
 
 def _private(where: str, password: str | None) -> Any:
     """The private key at a path, or in the PEM itself."""
-    is_pem = where.lstrip().startswith("-----BEGIN")
-    name = environment.KEY if is_pem else where
+    is_pem, name = _is_pem(where), _name(where)
     try:
-        pem = where.encode() if is_pem else Path(where).read_bytes()
-        return serialization.load_pem_private_key(pem, password.encode() if password else None)
-    except OSError as error:
-        raise GamedayError(f"the signing key {where} cannot be read: {error.strerror}") from None
+        pem = where.encode() if is_pem else read_bytes(Path(where), LARGEST_BYTES)
+        private = serialization.load_pem_private_key(pem, password.encode() if password else None)
+    except FileNotFoundError:
+        raise GamedayError(f"the signing key {where} cannot be read: there is no such file") from None
+    except Unreadable as error:
+        raise GamedayError(f"the signing key {where} cannot be read: {error}") from None
     except TypeError:
         raise GamedayError(f"the signing key {name} is encrypted; set {environment.PASSWORD}") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise GamedayError(
-            f"{name} holds no private key that can sign, or the password is wrong; gameday keys makes one"
-        ) from None
+        raise _no_signing_key(where) from None
+    try:
+        CryptoSigner(private)  # there are keys that only encrypt
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _no_signing_key(where) from None
+    return private
+
+
+def _is_pem(where: str) -> bool:
+    return where.lstrip().startswith("-----BEGIN")
+
+
+def _name(where: str) -> str:
+    """What a key is called in an error: never by what it is."""
+    return environment.KEY if _is_pem(where) else where
+
+
+def _no_signing_key(where: str) -> GamedayError:
+    return GamedayError(
+        f"{_name(where)} holds no private key that can sign, or the password is wrong; gameday keys makes one"
+    )
 
 
 def _of_kms(key: str) -> Signer:
@@ -95,9 +116,11 @@ def _pem(public: Any) -> bytes:
 def public_key(path: Path) -> SSlibKey:
     """The public key in a PEM file. Raises GamedayError when there is none."""
     try:
-        return SSlibKey.from_crypto(serialization.load_pem_public_key(path.read_bytes()))
-    except OSError as error:
-        raise GamedayError(f"the key {path} cannot be read: {error.strerror}") from None
+        return SSlibKey.from_crypto(serialization.load_pem_public_key(read_bytes(path, LARGEST_BYTES)))
+    except FileNotFoundError:
+        raise GamedayError(f"the key {path} cannot be read: there is no such file") from None
+    except Unreadable as error:
+        raise GamedayError(f"the key {path} cannot be read: {error}") from None
     except (ValueError, UnsupportedAlgorithm):
         raise GamedayError(
             f"{path} holds no public key; gameday keys made one beside the private key"

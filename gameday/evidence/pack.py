@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import GamedayError
+from gameday.evidence import bounds
 from gameday.evidence.record import Record, refuse_newer
 from gameday.files import read_lines
 
@@ -20,6 +21,7 @@ MANIFEST, SEAL, STAMP, AFTERWARDS = "manifest.json", "seal.json", "seal.tsr", "a
 WITH_THE_SEAL = (MANIFEST, SEAL, STAMP, AFTERWARDS)
 # of a run's id: characters of its title, and random bytes at its end
 WORDS, RANDOM_BYTES = 40, 3
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,6 @@ class Pack:
     | journal.json | Chaos Toolkit's own journal |
     | record.json | the result |
     | report.html | the report |
-    | processes.jsonl | the processes of the run, by pid and start |
     | logs/ | what the processes printed |
     | manifest.json, seal.json, seal.tsr | the seal: every file's digest, the signed statement, a time stamp |
     | afterwards.jsonl | notes, actions and sign-offs, added after the seal |
@@ -48,12 +49,19 @@ class Pack:
     @property
     def run_id(self) -> str:
         """The run's name, which sorts by time; that of the folder until the timeline has begun."""
+        if self.timeline.is_symlink() or not self.timeline.is_file():
+            return self.folder.name
         begun = (
             entry["run_id"]
             for entry in read_lines(self.timeline)
             if entry.get("event") == "run" and "run_id" in entry
         )
         return str(next(begun, self.folder.name))
+
+    @property
+    def file_name(self) -> str:
+        """The run's name for a file or a folder: it comes from a file, and must not lead anywhere else."""
+        return re.sub(r"[^\w.-]", "-", self.run_id, flags=re.ASCII).lstrip(".")[:LONGEST_NAME] or "run"
 
     @property
     def timeline(self) -> Path:
@@ -92,26 +100,17 @@ class Pack:
         return self.folder / "report.html"
 
     @property
-    def processes(self) -> Path:
-        return self.folder / "processes.jsonl"
-
-    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 
-    def about(self) -> dict[str, Any]:
-        """What the run is about: its service's name and its experiment's path; None where unknown."""
+    def about(self) -> dict[str, str | None]:
+        """The `service` that the run is about, and the `sha256` of its experiment; None where unknown."""
         try:
             plan = json.loads(self.plan.read_text())
-        except (FileNotFoundError, ValueError):
-            return {"service": None, "experiment": None, "sha256": None}
-        service = plan.get("service") or {}
-        experiment = plan["experiment"]
-        return {
-            "service": service.get("name"),
-            "experiment": experiment["path"],
-            "sha256": experiment["sha256"],
-        }
+            service = (plan.get("service") or {}).get("name")
+            return {"service": service, "sha256": plan["experiment"]["sha256"]}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {"service": None, "sha256": None}
 
     def events(self) -> list[dict[str, Any]]:
         """The timeline, oldest first."""
@@ -120,12 +119,12 @@ class Pack:
     def read_record(self) -> Record:
         """The record. Raises GamedayError when the folder is no finished run, or a later gameday's."""
         try:
-            stored = json.loads(self.record.read_text())
+            stored = bounds.parsed(bounds.read_text(self.record))
             refuse_newer(stored, self.folder)
             return Record.model_validate(stored)
         except FileNotFoundError:
             raise GamedayError(f"{self.folder} is not the folder of a finished run: no record.json") from None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise GamedayError(f"{self.record} is not a record: {error}") from None
 
     def read_journal(self) -> dict[str, Any]:

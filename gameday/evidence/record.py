@@ -304,7 +304,7 @@ def refuse_newer(record: Any, where: Path) -> None:
 def version_of(record: dict[str, Any]) -> int:
     """The version of a record's format; 0 when it has none."""
     number = str(record.get("schema", "")).rpartition("/")[2]
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isdecimal() else 0
 
 
 def schema() -> dict[str, Any]:

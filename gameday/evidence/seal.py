@@ -26,7 +26,8 @@ from gameday.evidence.report.cases import cases
 from gameday.files import write_atomically
 
 # a lock and a kill switch are no evidence
-NOT_SEALED = (*WITH_THE_SEAL, ".lock", ".halt")
+NO_EVIDENCE = (".lock", ".halt")
+NOT_SEALED = (*WITH_THE_SEAL, *NO_EVIDENCE)
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from gameday.errors import MOST_SHOWN
+from gameday.experiment import toolkit
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
@@ -21,6 +24,7 @@ CHAOS_TOOLKIT_KEYS = (
     "type name provider tolerance pauses background timeout "
     "configuration secrets controls ref dry contributions description"
 ).split()
+OWN_MODULE = re.compile(r"gameday\.(?:faults|lab)(?:\.[a-z]{1,30})?")
 LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
 
 
@@ -58,16 +62,33 @@ def modules_of_gameday(document: dict[str, Any]) -> set[str]:
 
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
     """What is wrong with gameday's keys in the activities, and with calls of gameday's own functions."""
+    # those that Chaos Toolkit finds; a reference to a reference leads nowhere
+    known = {
+        str(activity["name"])
+        for path, activity in walk(document)
+        if path[0] != "rollbacks" and _is_whole(activity)
+    }
     for path, activity in walk(document):
         yield from _keys(path, activity)
+        ref = activity.get("ref")
+        if ref is not None and ref not in known:
+            meant = did_you_mean(ref, known, "name an activity of the method or the hypothesis")
+            yield Trouble((*path, "ref"), f"there is no activity '{ref}' to refer to{meant}")
         undo = activity.get("undo")
         if undo is not None:
             if not isinstance(undo, dict) or "provider" not in undo:
                 yield Trouble((*path, "undo"), "undo is an activity; write for example undo: {provider: …}")
             else:
+                for found in toolkit.misshapen_activity(undo, (*path, "undo")):
+                    yield Trouble(found.path, found.message, found.on_key)
                 yield from _provider((*path, "undo"), undo)
         yield from _provider(path, activity)
         yield from _targets(path, activity)
+
+
+def _is_whole(activity: dict[str, Any]) -> bool:
+    """Whether it is an activity itself, and one that can be named."""
+    return bool(activity.get("name")) and activity.get("ref") is None
 
 
 def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
@@ -81,7 +102,7 @@ def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
 
 
 def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
-    for key in map(str, activity):
+    for key in list(activity)[:MOST_SHOWN]:
         if key not in CHAOS_TOOLKIT_KEYS and key not in ADDED_KEYS and (near := nearest(key, ADDED_KEYS)):
             yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
     role = activity.get("role")
@@ -98,6 +119,9 @@ def _provider(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
     module_name = str(provider["module"])
     path = (*path, "provider")
     try:
+        # what else gameday is made of has no activities, and some of it changes who imports it
+        if not OWN_MODULE.fullmatch(module_name):
+            raise ImportError(module_name)
         module = importlib.import_module(module_name)
     except ImportError:
         yield Trouble((*path, "module"), f"there is no module '{module_name}'")
@@ -118,7 +142,7 @@ def _arguments(path: Path, func: str, signature: inspect.Signature, given: Any) 
     if not isinstance(given, dict):
         return
     known = [name for name in signature.parameters if name not in ("configuration", "secrets")]
-    for name in map(str, given):
+    for name in list(given)[:MOST_SHOWN]:
         if name not in known:
             meant = did_you_mean(name, known, f"it takes {', '.join(known)}")
             yield Trouble((*path, "arguments", name), f"'{func}' takes no '{name}'{meant}", on_key=True)

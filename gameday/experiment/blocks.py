@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -51,12 +52,61 @@ class Block(BaseModel):
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(value, "http", "https"):
         raise ValueError(
             f"{shown(value)} is not a web address; write for example https://orders.example/health"
         )
     return value
 
 
+def _is_address(value: str, *schemes: str) -> bool:
+    """Whether it is an address of one of the schemes, with a host, and a port that can be."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _redis_url(value: str) -> str:
+    if not _is_address(value, "redis", "rediss"):
+        raise ValueError(
+            f"{shown(value)} is not an address of Redis; write for example redis://db.example:6379"
+        )
+    return value
+
+
+def _dsn(value: str) -> str:
+    from psycopg import Error
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(value)
+    except (Error, ValueError):  # what it says may hold a password
+        raise ValueError(
+            "this is not a DSN of PostgreSQL; write for example postgresql://orders@db.example:5432/orders"
+        ) from None
+    return value
+
+
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+Dsn = Annotated[str, AfterValidator(_dsn)]
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+def _name(value: str) -> str:
+    cleaned = "".join(character for character in value if not _is_unseen(character)).strip()
+    if cleaned != value:
+        raise ValueError(f"{value!r} has blanks around it or characters that nobody sees; write {cleaned!r}")
+    return value
+
+
+def _is_unseen(character: str) -> bool:
+    # the joiners are part of how some scripts are written
+    return unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") and character not in "\u200c\u200d"
+
+
+# what other files, and people, find it by: one that only looks the same would be another
+Name = Annotated[str, AfterValidator(_name)]

@@ -9,6 +9,16 @@ from pydantic_core import ErrorDetails
 
 from gameday.experiment.positions import Path
 from gameday.experiment.spelling import did_you_mean
+from gameday.units import shown
+
+WANTED = {
+    "string_type": "a text; write it in quotes",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "bool_type": "true or false",
+    "invalid_key": "a text; write it in quotes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +48,11 @@ def complaint(error: ErrorDetails, within: Path = ()) -> Complaint:
         return Complaint(path, f"unknown {key} '{word}'{meant}")
     if error["type"] == "value_error":
         return Complaint(path, f"{where}: {error['ctx']['error']}")
+    if error["type"] in WANTED:
+        what, _, advice = WANTED[error["type"]].partition("; ")
+        return Complaint(path, f"{where} is {what}, not {shown(error['input'])}" + (advice and f"; {advice}"))
     message = error["msg"][0].lower() + error["msg"][1:]
-    return Complaint(path, f"{where}: {message}, not {error['input']!r}")
+    return Complaint(path, f"{where}: {message}, not {shown(error['input'])}")
 
 
 def _keys_beside(path: Path) -> list[str]:

@@ -18,6 +18,7 @@ COMMENTS = re.compile(r"#[^\n]*(?:\n[ \t]*#[^\n]*)*")
 # what neither JSON nor YAML lets stand in quotes as it is
 ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 NOTHING = "tag:yaml.org,2002:null"
+TEXT = "tag:yaml.org,2002:str"
 IN_LINES = ("|", ">")
 
 
@@ -56,7 +57,19 @@ class _Cleaned:
                 self.take_in(item, place, before)
                 before = item.value if isinstance(item, yaml.ScalarNode) else None
         elif node.tag != NOTHING:
-            self._scalar(node, self.redactor.leaf(node.value, place, before))
+            instead = self.redactor.leaf(node.value, place, before)
+            self._scalar(node, REDACTED if self._is_a_secret_value(node) else instead)
+
+    def _is_a_secret_value(self, node: yaml.Node) -> bool:
+        """Whether what is no text, such as `1_234_567` or `!!binary`, means a secret."""
+        if node.tag in (TEXT, NOTHING):
+            return False
+        try:
+            value = yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            return False
+        plain = value.decode(errors="replace") if isinstance(value, bytes) else value
+        return isinstance(plain, str | int | float) and bool(self.redactor.leaf(plain) != plain)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> None:
         kinds = [value.value for key, value in node.value if key.value == "type"]
@@ -66,7 +79,7 @@ class _Cleaned:
             if name is not None:
                 self._scalar(key, self.redactor.key(name, inside))
             is_mapping, is_text = isinstance(value, yaml.MappingNode), isinstance(value, yaml.ScalarNode)
-            under = inside.under(name, is_mapping=is_mapping, is_text=is_text)
+            under = inside.under(name, is_mapping=is_mapping, is_text=not is_mapping)
             self.take_in(value, Place.SECRET if is_text and _looks_secret(name) else under)
 
     def _scalar(self, node: yaml.Node, instead: str) -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gameday.errors import InvalidInput, Problem
-from gameday.experiment import activities, positions
+from gameday.errors import MOST_SHOWN, InvalidInput, Problem
+from gameday.experiment import activities, plain, positions, toolkit
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import Blocks, Objectives, Sli
 from gameday.experiment.names import names_of
 from gameday.experiment.positions import Positions
-from gameday.experiment.secrets import secrets_of
+from gameday.experiment.secrets import Found, asks_others, find, secrets_of
 from gameday.experiment.spelling import did_you_mean, nearest
+from gameday.reading import Unreadable, read_text
 from gameday.units import spoken
 
 # what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
@@ -28,6 +30,7 @@ CHAOS_TOOLKIT_KEYS = (
     "version title description tags contributions secrets configuration "
     "extensions controls steady-state-hypothesis method rollbacks runtime dry"
 ).split()
+LARGEST_BYTES = 1_000_000  # of an experiment, and of a locustfile
 SEEN_BY_DEFAULT_S = 2.0  # an outage of this length is seen by a probe that nobody has set up
 BLOCK_KEYS = tuple(field.alias or name for name, field in Blocks.model_fields.items())
 
@@ -38,7 +41,7 @@ class Experiment:
 
     `document` is the whole file for chaoslib; `blocks` are gameday's own, with `${variables}` filled in.
     `variables` are the `--var` values by name; `secrets` must not be written down. `warnings` are worth
-    reading and stop nothing.
+    reading and stop nothing. `found` is what others gave: the environment, a vault.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Experiment:
     variables: dict[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
+    found: Found = field(default_factory=Found)
 
     @property
     def sha256(self) -> str:
@@ -80,31 +84,40 @@ def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
     if not isinstance(document, dict):
         check.at_value((), "an experiment is a mapping; begin with title:, description: and method:")
         raise InvalidInput(check.problems)
-    check.shape(document)
-    resolved = check.substitute(document, variables)
+    check.is_fit(document)
+    document_in_shape = check.shape(document)
+    found = cache(partial(find, document_in_shape, variables))
+    resolved = check.substitute(document_in_shape, found)
     blocks = check.blocks(resolved)
-    for trouble in activities.troubles(document):
+    for trouble in activities.troubles(document_in_shape):
         (check.at_key if trouble.on_key else check.at_value)(trouble.path, trouble.message)
     check.locustfile(resolved)
     check.inline_passwords(document)
     if check.problems or blocks is None:
         raise InvalidInput(check.problems)
-    secrets = secrets_of(document, variables)
+    secrets = secrets_of(document, variables, found)
+    asked = found() if asks_others(document) else Found()
     warnings = tuple(check.warnings)
-    return Experiment(path, text, document, blocks, check.places, variables, secrets, warnings)
+    return Experiment(path, text, document, blocks, check.places, variables, secrets, warnings, asked)
 
 
 def _read(path: Path) -> str:
+    if not str(path).isprintable():  # it stands in errors, evidence and the report
+        raise InvalidInput(
+            [Problem(ascii(str(path)), 0, 0, "its path has characters that cannot be shown; rename it")]
+        )
     if path.suffix not in (".yaml", ".yml", ".json"):
         raise InvalidInput([Problem(str(path), 0, 0, "an experiment's file ends in .yaml, .yml or .json")])
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, LARGEST_BYTES)
     except FileNotFoundError:
         near = nearest(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else None
         hint = f"; did you mean {path.with_name(near)}?" if near else ""
         raise InvalidInput([Problem(str(path), 0, 0, f"there is no such file{hint}")]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput([Problem(str(path), 0, 0, f"cannot be read: {error}")]) from None
+    except Unreadable as error:
+        raise InvalidInput(
+            [Problem(str(path), error.line, error.column, f"cannot be read: {error}")]
+        ) from None
 
 
 class _Check:
@@ -122,16 +135,36 @@ class _Check:
     def at_value(self, path: positions.Path, message: str) -> None:
         self.problems.append(Problem(str(self.path), *self.places.of_value(path), message))
 
-    def shape(self, document: dict[str, Any]) -> None:
-        """What Chaos Toolkit needs, keys that are nearly gameday's, and keys written twice."""
+    def is_fit(self, document: dict[str, Any]) -> None:
+        """Raise InvalidInput when there is something in it that no check after this one could bear."""
+        for found in plain.unfit(document):
+            (self.at_key if found.on_key else self.at_value)(found.path, found.why)
+        if self.problems:
+            raise InvalidInput(self.problems)
+
+    def shape(self, document: dict[str, Any]) -> dict[str, Any]:
+        """What Chaos Toolkit needs, keys that are nearly gameday's, and keys written twice.
+
+        Returns the document without what has the wrong shape, so that the rest can be checked too.
+        """
         for key in ("title", "description"):
             if not document.get(key):
                 self.at_value((), f"an experiment needs a {key}")
-        if not isinstance(document.get("method"), list):
+        if "method" not in document:
             self.at_value(
                 ("method",), "an experiment needs a method: a list of activities, which may be empty"
             )
-        for key in map(str, document):
+        found = toolkit.misshapen(document)
+        for each in found:
+            (self.at_key if each.on_key else self.at_value)(each.path, each.message)
+        self.unknown_keys(document)
+        for path in self.places.repeated:
+            self.at_key(path, f"'{path[-1]}' is written twice; the first one would be lost")
+        return toolkit.in_shape(document, found)
+
+    def unknown_keys(self, document: dict[str, Any]) -> None:
+        """Keys that are nearly gameday's, and those that are nearly Chaos Toolkit's."""
+        for key in list(document)[: 10 * MOST_SHOWN]:
             if key in CHAOS_TOOLKIT_KEYS or key in BLOCK_KEYS:
                 continue
             if near := nearest(key, BLOCK_KEYS):
@@ -141,30 +174,27 @@ class _Check:
                 self.warnings.append(
                     Problem(str(self.path), *place, f"Chaos Toolkit ignores '{key}'; did you mean '{near}'?")
                 )
-        for path in self.places.repeated:
-            if path[0] in BLOCK_KEYS:
-                self.at_key(path, f"'{path[-1]}' is written twice; the first one would be lost")
 
-    def substitute(self, document: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def substitute(self, document: dict[str, Any], find: Callable[[], Found]) -> dict[str, Any]:
         """gameday's blocks with `${name}` filled in from the configuration, the secrets and `--var`."""
         mine = {key: document[key] for key in BLOCK_KEYS if document.get(key) is not None}
         if "${" not in str(mine):
             return mine
         from chaoslib import substitute
-        from chaoslib.configuration import load_configuration
-        from chaoslib.exceptions import ChaosException
-        from chaoslib.secret import load_secrets
 
-        try:
-            configuration = load_configuration(document.get("configuration") or {}, dict(variables))
-            secrets = load_secrets(document.get("secrets") or {}, configuration)
-        except ChaosException as error:
-            self.at_key(("configuration",), f"{error}; set it, or give the value with --var")
+        found = find()
+        if found.trouble is not None:
+            self.at_key((found.where,), found.advice)
             return {}
-        known = {name: value for name, value in configuration.items() if not isinstance(value, dict)}
-        resolved: dict[str, Any] = substitute(mine, known, secrets)
+        known = {name: value for name, value in found.configuration.items() if not isinstance(value, dict)}
+        try:
+            resolved: dict[str, Any] = substitute(mine, known, found.secrets)
+        except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
+            what = f"{type(error).__name__}: {error}"
+            self.at_key(("configuration",), f"configuration or secrets cannot be filled in: {what}")
+            return {}
         for path, leftover in _leftovers(resolved):
-            self.at_value(path, self._unknown_variable(leftover, configuration))
+            self.at_value(path, self._unknown_variable(leftover, found.configuration))
         return resolved
 
     def _unknown_variable(self, name: str, configuration: dict[str, Any]) -> str:
@@ -177,7 +207,10 @@ class _Check:
         try:
             blocks = Blocks.model_validate(resolved)
         except ValidationError as invalid:
-            for error in invalid.errors():
+            errors = invalid.errors()
+            # what holds an unknown variable is reported already
+            others = [error for error in errors if "${" not in str(error.get("input"))]
+            for error in others or ([] if self.problems else errors):
                 self._report(error)
             return None
         names = [sli.name for sli in blocks.slis]
@@ -229,8 +262,6 @@ class _Check:
             )
 
     def _report(self, error: ErrorDetails) -> None:
-        if "${" in str(error.get("input")):
-            return  # the unknown variable is reported already
         found = complaint(error)
         (self.at_key if found.on_key else self.at_value)(found.path, found.message)
 
@@ -247,15 +278,17 @@ class _Check:
             return
         path = self.path.parent / name
         try:
-            ast.parse(path.read_text(encoding="utf-8"), str(path))
+            ast.parse(read_text(path, LARGEST_BYTES), str(path))
         except FileNotFoundError:
             self.at_value(
                 ("load", "locustfile"), f"there is no locustfile {path}; the path is relative to this file"
             )
-        except (OSError, UnicodeDecodeError) as error:
+        except Unreadable as error:
             self.at_value(("load", "locustfile"), f"the locustfile {path} cannot be read: {error}")
         except SyntaxError as error:
             self.at_value(("load", "locustfile"), f"{path}:{error.lineno}:{error.offset}: {error.msg}")
+        except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or nested too deep
+            self.at_value(("load", "locustfile"), f"{path} is no Python: {error or type(error).__name__}")
 
     def inline_passwords(self, document: dict[str, Any]) -> None:
         """A password in the file would go into the evidence pack with it."""

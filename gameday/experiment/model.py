@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from gameday.experiment.blocks import Block, Duration, HttpUrl, Rate, text_schema
+from gameday.experiment.blocks import Block, Dsn, Duration, HttpUrl, Name, Rate, RedisUrl, text_schema
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.rules import Guardrails
 from gameday.units import Share, duration_s, shown
@@ -35,6 +35,9 @@ EXPECT_INSTEAD = {
     "sql": "leave it out: the query must succeed",
 }
 LONGEST_SLUG = 60
+LONGEST_CONDITION = 1000  # characters
+MOST_SLIS = 100
+ENVIRONMENT = re.compile(r"\w(?:[\w .:/-]*\w)?")
 GOOD_LATENCY = re.compile(r"latency\s*(<=|<)\s*(\S+)")
 
 
@@ -92,7 +95,7 @@ def _host_and_port(value: str) -> str:
 class Service(Block):
     """The service under test."""
 
-    name: str = Field(min_length=1, description="The service's name, as in your catalogue.")
+    name: Name = Field(min_length=1, description="The service's name, as in your catalogue.")
     tier: int | None = Field(None, ge=0, le=9, description="Its tier; 0 is the most critical.")
     owner: str | None = Field(None, description="The team that answers for it.")
 
@@ -130,7 +133,7 @@ class Probe(Block):
     tcp: Annotated[str, AfterValidator(_host_and_port)] | None = Field(
         None, description="host:port to connect to."
     )
-    sql: str | None = Field(None, description="A PostgreSQL DSN to connect to.")
+    sql: Dsn | None = Field(None, description="A PostgreSQL DSN to connect to.")
     query: str = Field("SELECT 1", description="What `sql` runs.")
     every: Duration = Field(0.02, ge=0.001, description="The period; each probe is sent on schedule.")
     timeout: Duration = Field(1.0, gt=0, description="When a probe without an answer has failed.")
@@ -167,7 +170,7 @@ class Probe(Block):
 class Sli(Block):
     """What a customer sees, as good and bad samples with an objective."""
 
-    name: str = Field(min_length=1)
+    name: Name = Field(min_length=1)
     source: Literal["load", "probe", "ledger"] = Field(description="Who makes the samples.")
     match: str | None = Field(None, description="Only this request of the load, such as `POST /orders`.")
     good: Good | None = Field(None, description="What else a good sample needs, such as `latency < 300ms`.")
@@ -228,7 +231,7 @@ class Load(Block):
     locustfile: str = Field(min_length=1, description="Path, relative to the experiment file.")
     host: HttpUrl = Field(description="The base address of the service.")
     users: int = Field(1, ge=1)
-    spawn_rate: float = Field(1.0, gt=0, description="Users started per second.")
+    spawn_rate: float = Field(1.0, gt=0, allow_inf_nan=False, description="Users started per second.")
     warm_up: Duration = Field(0.0, description="How long to run before the baseline is watched.")
     processes: int = Field(1, ge=1, le=256, description="Local Locust processes.")
     workers: Workers | None = Field(None, description="Locust workers on other hosts.")
@@ -268,10 +271,10 @@ class Ledger(Block):
     """Writes that the system acknowledges, made on schedule and read back afterwards; exactly one store."""
 
     http: HttpStore | None = Field(None, description="A web address to POST to, or url, body, get.")
-    postgresql: str | None = Field(
+    postgresql: Dsn | None = Field(
         None, description="A PostgreSQL DSN; writes go to the table `gameday_ledger`."
     )
-    redis: str | None = Field(None, description="A Redis URL; writes are keys under `gameday:`.")
+    redis: RedisUrl | None = Field(None, description="A Redis URL; writes are keys under `gameday:`.")
     store: str | None = Field(None, description="The name of a store that a plug-in offers (gameday.stores).")
     options: dict[str, Any] = Field(default_factory=dict, description="What the plug-in's store takes.")
     rate: Rate = Field(50.0, le=2000, description="Writes per second, on schedule.")
@@ -287,11 +290,17 @@ HALT = re.compile(r"(?P<sli>.+?)\s*(?P<comparison><=|<)\s*(?P<share>[\d.]+%)")
 
 
 def _when(value: str) -> str:
-    match = HALT.fullmatch(value.strip())
+    match = HALT.fullmatch(value.strip()) if len(value) <= LONGEST_CONDITION else None
     if match is None:
         raise ValueError(f"{shown(value)} is not a condition; write for example availability < 20%")
     Share.parse(match["share"])
     return value.strip()
+
+
+def _environment(value: str) -> str:
+    if not ENVIRONMENT.fullmatch(value) or not value.isprintable():
+        raise ValueError(f"{value!r} is no name of an environment; write for example staging")
+    return value
 
 
 class HaltCondition(Block):
@@ -324,19 +333,21 @@ class Blocks(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     service: Service | None = None
     objectives: Objectives | None = None
-    slis: list[Sli] = Field(default_factory=list)
+    slis: list[Sli] = Field(default_factory=list, max_length=MOST_SLIS)
     load: Load | None = None
     ledger: Ledger | None = None
-    halt: list[HaltCondition] = Field(default_factory=list, description="When to stop by itself.")
+    halt: list[HaltCondition] = Field(
+        default_factory=list, max_length=MOST_SLIS, description="When to stop by itself."
+    )
     max_duration: Duration | None = Field(
         None,
         alias="max-duration",
         description="The longest that a run may last. Default: 1h and what the file itself waits for.",
     )
-    environment: str | None = Field(
+    environment: Annotated[str, AfterValidator(_environment)] | None = Field(
         None, min_length=1, description="Where it runs, such as staging; production when left out."
     )
-    author: list[str] = Field(
+    author: list[Name] = Field(
         default_factory=list, description="Who wrote the experiment; the author's approval does not count."
     )
     dr_test: DrTest | None = Field(

@@ -58,11 +58,18 @@ def _configuration(document: dict[str, Any], variables: dict[str, Any]) -> dict[
         resolved = load_configuration(document.get("configuration") or {}, dict(variables))
     except Exception:  # noqa: BLE001 - the file's check and chaoslib's own say what is wrong
         return {}
+    declared = document.get("configuration") or {}
     return {
         key: value
         for key, value in resolved.items()
-        if not isinstance(value, dict) and not redact.names_a_secret(str(key))
+        if not isinstance(value, dict) and not _is_secret(str(key), declared.get(key))
     }
+
+
+def _is_secret(key: str, declared: Any) -> bool:
+    """Whether a configuration is secret by its name, or by that of the variable that it comes from."""
+    variable = declared.get("key") if isinstance(declared, dict) else None
+    return redact.names_a_secret(key) or redact.names_a_secret(str(variable))
 
 
 def _filled_in(text: str, configuration: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from gameday.experiment.blocks import Block, Duration, HttpUrl, Portion
+from gameday.experiment.blocks import Block, Duration, HttpUrl, Name, Portion
 from gameday.units import shown
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -37,6 +37,11 @@ def _moment(value: object) -> int | datetime:
         raise ValueError(
             f"{shown(value)} is not a time; write '16:00', 2026-12-20 or 2026-12-20T18:00"
         ) from None
+
+
+def zoned(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The moment, in its own time zone or else in this one."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _zone(value: str) -> str:
@@ -105,6 +110,12 @@ class Window(Block):
             raise ValueError("write from and until, or a calendar")
         if self.calendar is None and type(self.from_) is not type(self.until):
             raise ValueError("from and until are both times of day ('16:00'), or both dates")
+        if isinstance(self.from_, datetime) and isinstance(self.until, datetime):
+            zone = ZoneInfo(self.zone)
+            if zoned(self.until, zone) <= zoned(self.from_, zone):
+                raise ValueError(
+                    f"until {self.until} is not after from {self.from_}; nothing would be forbidden"
+                )
         return self
 
 
@@ -131,7 +142,7 @@ class Approvals(Block):
 
     count: int = Field(1, ge=1, description="How many people, the author not counted.")
     valid_for: Duration = Field(86_400.0, gt=0, description="How old an approval may be.")
-    from_: list[str] = Field(
+    from_: list[Name] = Field(
         default_factory=list, alias="from", description="Who may approve; everybody by default."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from gameday.experiment.model import ROLES, Blocks
@@ -64,7 +65,7 @@ def _activity() -> dict[str, Any]:
 
 def keys_at(path: Path) -> list[str]:
     """The keys that a block takes, by its path such as `("slis", 0, "probe")`."""
-    whole = schema()
+    whole = _schema()
     here: dict[str, Any] = whole
     for part in path:
         here = (
@@ -72,6 +73,12 @@ def keys_at(path: Path) -> list[str]:
         )
         here = _followed(here, whole)
     return list(here.get("properties", {}))
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """The schema, made once: thousands of wrong keys ask for it."""
+    return schema()
 
 
 def _followed(node: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:

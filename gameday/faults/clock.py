@@ -45,6 +45,7 @@ def offset(
     """
     wanted = f"{seconds:+.12g}"
     with at(host) as here:
+        control_file = here.absolute(control_file)
         before = said(here, control_file)
         is_named = any(option is not None for option in (pid, pidfile, name))
         target = find(here, pid, pidfile, name).pid if is_named else None

@@ -48,6 +48,7 @@ def fill(
         size = space.left - leave
         if size < MIB:
             raise FaultError(f"{path} has {space.left // MIB} MiB free and is to keep {leave // MIB}")
+        path = here.absolute(path)
         filler = f"{path.rstrip('/')}/.gameday-fill-{token()}"
         yield Undo(empty, verify=is_emptied, target=f"the disk of {path}", filler=filler, host=host)
         try:

@@ -29,11 +29,13 @@ def override(
     """
     line = f"{checked_address(address)}\t{checked_name(name)}"
     with at(host) as here:
+        hosts_file = here.absolute(hosts_file)
         refuse_second(content(here, hosts_file), name, hosts_file)
         tag = f"# gameday {token()}"
         target = f"the name {name} in {hosts_file}"
         yield Undo(forget, verify=is_forgotten, target=target, hosts_file=hosts_file, tag=tag, host=host)
-        here.write(hosts_file, f"{line}\t{tag}\n{content(here, hosts_file)}")
+        with here.locked(hosts_file):
+            here.write(hosts_file, f"{line}\t{tag}\n{content(here, hosts_file)}")
         says_so = tag in content(here, hosts_file)
         if says_so and hosts_file == SYSTEM:
             found = (here.run(["getent", "ahosts", name]).out.split() or ["nothing"])[0]
@@ -43,7 +45,7 @@ def override(
 
 def forget(hosts_file: str, tag: str, host: str | None = None) -> str:
     """Undo of `override`: remove the tagged line."""
-    with at(host) as here:
+    with at(host) as here, here.locked(hosts_file):
         lines = content(here, hosts_file).splitlines(keepends=True)
         kept = [line for line in lines if not line.rstrip().endswith(tag)]
         if kept == lines:

@@ -6,6 +6,7 @@ texts are files: no shell, nothing evaluated. A host needs coreutils and util-li
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import signal
@@ -14,7 +15,7 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from gameday.errors import FaultError
 
 TEXT = ("utf-8", "surrogateescape")  # any byte of a file comes back as it was
 COMMAND_WITHIN_S = 10.0
+LOCK_WITHIN_S = 10.0
 NOT_FOUND = 127
 KEPT_OF_A_NAME = 15  # characters, by the kernel; the arguments have the rest
 # the tools of an administrator, which the PATH of other users may lack
@@ -80,6 +82,17 @@ class Host(ABC):
     @abstractmethod
     def read(self, path: str) -> str | None:
         """The text of a file, or None when there is none."""
+
+    @abstractmethod
+    def absolute(self, path: str) -> str:
+        """The same file whatever the working folder of whoever undoes."""
+
+    @abstractmethod
+    def locked(self, path: str) -> AbstractContextManager[None]:
+        """Keep every other gameday from changing a file meanwhile; let go by the host's kernel at the end.
+
+        Raises FaultError when another one does not let go.
+        """
 
     @abstractmethod
     def send(self, pid: int, number: signal.Signals) -> None:
@@ -200,6 +213,20 @@ class Local(Host):
         except OSError as error:
             raise FaultError(f"cannot read {path}: {error.strerror}") from None
 
+    def absolute(self, path: str) -> str:
+        return os.path.abspath(path)  # noqa: PTH100 - not resolved: a mount must stay what it is
+
+    @contextmanager
+    def locked(self, path: str) -> Iterator[None]:
+        # the folder, which stays when the file is replaced, and needs no file of ours in it
+        folder = os.open(Path(path).resolve().parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if not self.wait_until(lambda: _is_taken(folder), LOCK_WITHIN_S):
+                raise FaultError(f"another gameday changes {path}, and has for {LOCK_WITHIN_S:g} s")
+            yield
+        finally:
+            os.close(folder)
+
     def send(self, pid: int, number: signal.Signals) -> None:
         try:
             os.kill(pid, number)
@@ -225,6 +252,13 @@ class Local(Host):
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and (stat := self.stat(int(entry.name))) is not None:
                 yield int(entry.name), stat
+
+
+def _is_taken(descriptor: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 @contextmanager

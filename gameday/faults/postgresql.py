@@ -117,8 +117,15 @@ def cut_replication(dsn: str, data: str | None = None) -> Generator[Undo, None, 
             yield nothing(server_named(dsn))
         else:
             slot = altered_slot_name(server)
-            named = server_named(dsn)
-            yield Undo(restore_replication, verify=is_restored, target=named, dsn=dsn, slot=slot, data=data)
+            folder = None if data is None else str(Path(data).resolve())
+            yield Undo(
+                restore_replication,
+                verify=is_restored,
+                target=server_named(dsn),
+                dsn=dsn,
+                slot=slot,
+                data=folder,
+            )
             set_slot_name(server, NO_SUCH_SLOT)
         is_cut = wait_until(lambda: not is_receiving(server), CUT_WITHIN_S)
     return landed(is_cut, f"{'no' if is_cut else 'a'} WAL receiver runs")

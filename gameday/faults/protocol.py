@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
+import itertools
 import logging
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
@@ -15,6 +17,7 @@ from gameday.faults.undolog import UndoLog
 
 logger = logging.getLogger("chaostoolkit")
 current_step: ContextVar[str] = ContextVar("current_step", default="")
+most_targets: ContextVar[int | None] = ContextVar("most_targets", default=None)
 
 P = ParamSpec("P")
 
@@ -90,10 +93,14 @@ def fault(body: Body[P]) -> Callable[P, dict[str, Any]]:
         owed: list[str] = []
         steps = body(*args, **kwargs)
         try:
-            while True:
-                owed += _record(log, body.__name__, next(steps))
+            for number in itertools.count(1):
+                undo = next(steps)
+                _refuse_more(body.__name__, number)
+                owed += _record(log, body.__name__, undo)
         except StopIteration as end:
             result = end.value
+        finally:
+            steps.close()
         if not isinstance(result, Landed):
             raise FaultError(f"fault '{body.__name__}' ended without saying whether it landed")
         if log is not None and result.landed:
@@ -112,6 +119,17 @@ def is_fault(function: Any) -> bool:
     return bool(getattr(function, "is_fault", False))
 
 
+def hits_one(action: Callable[..., Any]) -> bool:
+    """Whether a fault yields one undo and no more: it has one `yield`, and that in no loop."""
+    code = getattr(inspect.unwrap(action), "__code__", None)
+    if code is None:
+        return False
+    steps = list(dis.get_instructions(code))
+    yields = [step.offset for step in steps if step.opname == "YIELD_VALUE"]
+    back = [(step.argval, step.offset) for step in steps if "JUMP_BACKWARD" in step.opname]
+    return len(yields) == 1 and not any(start <= yields[0] <= end for start, end in back)
+
+
 def preview(action: Callable[..., Any], arguments: dict[str, Any]) -> Undo:
     """What a fault would owe if it were called now. Nothing is touched: its body stops at its first yield.
 
@@ -125,6 +143,13 @@ def preview(action: Callable[..., Any], arguments: dict[str, Any]) -> Undo:
     if not isinstance(found, Undo):
         raise FaultError(f"fault '{action.__name__}' yields no undo")
     return found
+
+
+def _refuse_more(fault_name: str, number: int) -> None:
+    """Raise FaultError before a fault breaks more than its limit: it breaks what it yielded for only now."""
+    most = most_targets.get()
+    if most is not None and number > most:
+        raise FaultError(f"fault '{fault_name}' would break more than {most}; say how many in its targets:")
 
 
 def _record(log: UndoLog | None, fault_name: str, undo: Undo) -> list[str]:

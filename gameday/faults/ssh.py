@@ -14,13 +14,22 @@ import contextlib
 import re
 import shlex
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from gameday.errors import FaultError
-from gameday.faults.host import COMMAND_WITHIN_S, ENVIRONMENT, KEPT_OF_A_NAME, TEXT, Done, Host
+from gameday.faults.host import (
+    COMMAND_WITHIN_S,
+    ENVIRONMENT,
+    KEPT_OF_A_NAME,
+    LOCK_WITHIN_S,
+    TEXT,
+    Done,
+    Host,
+)
 
 if TYPE_CHECKING:
     import asyncssh
@@ -162,6 +171,35 @@ class Ssh(Host):
         if done.code != 0 and not done.err.strip().endswith(("No such file or directory", "No such process")):
             raise FaultError(f"{self.name}: cannot read {path}: {done.err.strip()}")
         return done.out if done.code == 0 else None
+
+    def absolute(self, path: str) -> str:
+        return path  # over there it begins at the user's home, always
+
+    @contextmanager
+    def locked(self, path: str) -> Iterator[None]:
+        folder = self.do(["readlink", "-e", "--", path]).strip().rpartition("/")[0] or "/"
+        # what stands first in line echoes once it has the lock, and ends with its standard input
+        echo = ["flock", "-w", f"{LOCK_WITHIN_S:g}", folder, "cat"]
+        line = shlex.join([*self._rise, *echo])
+        holder = self._wait(self._held(line, path), LOCK_WITHIN_S + CLOSE_WITHIN_S, shlex.join(echo))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(FaultError):
+                self._wait(self._let_go(holder), CLOSE_WITHIN_S, "letting go of a lock")
+
+    async def _held(self, line: str, path: str) -> asyncssh.SSHClientProcess[str]:
+        if self.connection is None:
+            raise FaultError(f"{self.name} is not connected")
+        holder = await self.connection.create_process(line)
+        holder.stdin.write("held\n")
+        if await holder.stdout.readline() != "held\n":
+            raise FaultError(f"{self.name}: another gameday changes {path}, or flock is missing there")
+        return holder
+
+    async def _let_go(self, holder: asyncssh.SSHClientProcess[str]) -> None:
+        holder.stdin.write_eof()
+        await holder.wait_closed()
 
     def send(self, pid: int, number: signal.Signals) -> None:
         done = self.run(["kill", "-s", number.name.removeprefix("SIG"), "--", str(pid)])

@@ -83,9 +83,9 @@ def press(
     """Start stress-ng, owed first, and wait until its workers run."""
     if not 1 <= duration_s <= LONGEST_S:
         raise FaultError(f"duration_s is 1 to {LONGEST_S}, not {duration_s:g}")
-    scratch = f"{(folder or SCRATCH).rstrip('/')}/gameday-stress-{token()}"
-    limits = ["--timeout", f"{duration_s:.0f}s", "--temp-path", scratch, "--quiet"]
     with at(host) as here:
+        scratch = f"{here.absolute(folder or SCRATCH).rstrip('/')}/gameday-stress-{token()}"
+        limits = ["--timeout", f"{duration_s:.0f}s", "--temp-path", scratch, "--quiet"]
         if not here.has("stress-ng", "--version"):
             raise FaultError(f"stress-ng is not installed on {here.name}: apt install stress-ng")
         yield Undo(relieve, verify=is_relieved, target="the whole host", scratch=scratch, host=host)

@@ -11,6 +11,7 @@ while this one failed. Once this one works, that one is owed again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import uuid
@@ -22,7 +23,7 @@ from gameday import clock, redact
 from gameday.errors import FaultError
 from gameday.files import append_line, read_lines
 
-LOG_VARIABLE = "GAMEDAY_UNDO_LOG"
+LOG_VARIABLE, LOG_COPY_VARIABLE = "GAMEDAY_UNDO_LOG", "GAMEDAY_UNDO_LOG_COPY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class Entry:
     """One undo and where it stands.
 
     `call` is data, never code: `{"module", "func", "arguments", "verify"}` for a fault of gameday, or
-    `{"activity"}` for an undo that the experiment declares. owed_line, undone_line: where the log says so,
-    the latter None until it does. is_overtaken: undone, but before a later one that had failed was.
+    `{"activity", "configuration", "secrets"}` for an undo that the experiment declares; `cwd` is the folder
+    that relative paths in it mean. owed_line, undone_line: where the log says so, the latter None until it
+    does. is_overtaken: undone, but before a later one that had failed was.
     """
 
     id: str
@@ -65,21 +67,25 @@ class Entry:
 
 
 class UndoLog:
-    """An undo log on disk. Every method that writes returns after the line is on disk."""
+    """An undo log on disk. Every method that writes returns after the line is on disk.
 
-    def __init__(self, path: Path) -> None:
+    copy: a second file that gets every line which it takes, for the evidence; only `path` is ever read.
+    """
+
+    def __init__(self, path: Path, copy: Path | None = None) -> None:
         self.path = path
+        self.copy = copy
 
     @classmethod
     def of_this_run(cls) -> UndoLog | None:
         """The log of the run that this process belongs to; None outside a run, as under `chaos run`."""
-        path = os.environ.get(LOG_VARIABLE)
-        return cls(Path(path)) if path else None
+        path, copy = os.environ.get(LOG_VARIABLE), os.environ.get(LOG_COPY_VARIABLE)
+        return cls(Path(path), Path(copy) if copy else None) if path else None
 
     def owe(self, step: str, fault: str, call: dict[str, Any]) -> str:
-        """Record an undo before its fault acts; returns its id."""
+        """Record an undo before its fault acts, and the working folder; returns its id."""
         identity = uuid.uuid4().hex[:12]
-        self._append(identity, "owed", step=step, fault=fault, call=call)
+        self._append(identity, "owed", step=step, fault=fault, call={**call, "cwd": _cwd()})
         return identity
 
     def note(self, identity: str, event: str, detail: str = "") -> None:
@@ -125,3 +131,14 @@ class UndoLog:
             )
         entry = redact.event({"id": identity, "event": event, "t_ns": clock.now_ns(), **more})
         append_line(self.path, {**entry, **call})
+        if self.copy is not None:
+            with contextlib.suppress(OSError):  # it gets the whole log before it is sealed
+                append_line(self.copy, {**entry, **call})
+
+
+def _cwd() -> str | None:
+    """The working folder; None when it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text
+    except FileNotFoundError:
+        return None

@@ -17,8 +17,12 @@ def find(
     arguments: dict[str, Any],
     configuration: dict[str, Any],
     secrets: dict[str, Any],
+    may_be_asked: Callable[[Place], bool] = lambda place: True,
 ) -> dict[str, Any]:
-    """Places, targets, hit and found, as a `Touch` has them. Errors are those of boto3."""
+    """Places, targets, hit and found, as a `Touch` has them. Errors are those of boto3.
+
+    may_be_asked: whether the account's region may be; AWS itself always is, for whose credentials these are.
+    """
     import boto3
 
     region = (
@@ -37,6 +41,8 @@ def find(
         role.split(":")[ROLE_ACCOUNT] if role else session.client("sts").get_caller_identity()["Account"]
     )
     place = Place(AWS, str(account), str(session.region_name))
+    if not may_be_asked(place):
+        return {"places": (place,), "unknown": "it is not asked where nothing may be touched"}
     named = named_in(arguments)
     if named or not function.__module__.startswith("chaosaws.ec2"):
         return {"places": (place,), "targets": tuple(named or [function.__name__]), "hit": len(named) or 1}

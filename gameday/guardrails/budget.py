@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from typing import Any
 
@@ -10,6 +11,8 @@ from gameday.errors import GamedayError
 from gameday.experiment.rules import ErrorBudget
 
 LIMIT_S = 10.0
+LARGEST_BYTES = 1_000_000  # of an answer
+LONGEST_SAID = 200  # characters of an error in it
 
 
 def left(rule: ErrorBudget) -> float:
@@ -24,8 +27,12 @@ def left(rule: ErrorBudget) -> float:
     except Exception as error:  # noqa: BLE001 - whatever it was, the budget is not known
         raise GamedayError(f"{rule.prometheus} gave no answer: {error or type(error).__name__}") from None
     if answer.get("status") != "success":
-        raise GamedayError(f"{rule.prometheus} refuses the query: {answer.get('error', 'no reason given')}")
-    return number(answer["data"])
+        said = str(answer.get("error", "no reason given"))
+        raise GamedayError(f"{rule.prometheus} refuses the query: {said[:LONGEST_SAID]}")
+    try:
+        return number(answer["data"])
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise GamedayError(f"{rule.prometheus} gives an answer that is not one of Prometheus") from None
 
 
 async def _ask(rule: ErrorBudget) -> dict[str, Any]:
@@ -34,8 +41,16 @@ async def _ask(rule: ErrorBudget) -> dict[str, Any]:
     timeout = aiohttp.ClientTimeout(total=LIMIT_S)
     async with aiohttp.ClientSession(timeout=timeout, headers=rule.headers) as session:
         address = f"{rule.prometheus.rstrip('/')}/api/v1/query"
-        async with session.post(address, data={"query": rule.query}) as response:
-            return dict(await response.json())
+        # a redirect would take the headers, and the secret in them, elsewhere
+        async with session.post(address, data={"query": rule.query}, allow_redirects=False) as response:
+            if 300 <= response.status < 400:
+                raise GamedayError("it redirects; write the address that it redirects to")
+            body = await response.content.read(LARGEST_BYTES + 1)
+            while len(body) <= LARGEST_BYTES and (more := await response.content.read(LARGEST_BYTES)):
+                body += more
+            if len(body) > LARGEST_BYTES:
+                raise ValueError(f"its answer is larger than {LARGEST_BYTES:,} bytes")
+            return dict(json.loads(body))
 
 
 def number(data: dict[str, Any]) -> float:

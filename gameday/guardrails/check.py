@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import fnmatch
-import ipaddress
 import math
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gameday import redact
 from gameday.errors import GamedayError, InvalidInput, Problem
 from gameday.experiment import Experiment
 from gameday.experiment.rules import BlastRadius, Guardrails, Scope
 from gameday.guardrails import budget, windows
-from gameday.guardrails.approvals import Approval, authors, counting, given
+from gameday.guardrails.allowed import allows
+from gameday.guardrails.approvals import Approval, asked, authors, counting, given
 from gameday.guardrails.look import touches
 from gameday.guardrails.organisation import RuleSet, rule_sets
-from gameday.guardrails.touch import HOST, KUBERNETES, Place, Touch
+from gameday.guardrails.touch import Touch
 from gameday.phases import METHOD
 from gameday.units import spoken
 
@@ -36,11 +35,17 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What was checked before a run, and what it would touch; `touches` is None when no rule asked."""
+    """What was checked before a run, and what it would touch; `touches` is None when no rule asked.
+
+    hosts: what each rule about targets allows, which holds during the run too. counts_targets: whether a
+    fault may break no more than it declares.
+    """
 
     checked: tuple[Checked, ...]
     touches: tuple[Touch, ...] | None = None
     approvals: tuple[Approval, ...] = ()
+    hosts: tuple[tuple[str, ...], ...] = ()
+    counts_targets: bool = False
 
     @property
     def problems(self) -> list[Problem]:
@@ -60,14 +65,17 @@ def check(experiment: Experiment, now: datetime | None = None, always_look: bool
     """
     now = now or windows.now()
     sets = rule_sets(experiment)
-    asks = any(each.rules.targets or each.rules.blast_radius for each in sets)
-    found = tuple(touches(experiment)) if asks or always_look else None
+    scopes = [each.rules.targets for each in sets if each.rules.targets is not None]
+    counts_targets = any(each.rules.blast_radius is not None for each in sets)
+    found = tuple(touches(experiment, scopes)) if scopes or counts_targets or always_look else None
     approvals: dict[str, Approval] = {}
+    clean = redact.Redactor(experiment.secrets).text
     checked = []
     for each in sets:
-        judge = _Judge(experiment, each, now, found or (), approvals)
+        judge = _Judge(experiment, each, now, found or (), approvals, clean)
         checked += list(judge.all())
-    return Permit(tuple(checked), found, tuple(approvals.values()))
+    hosts = tuple(tuple(scope.hosts) for scope in scopes)
+    return Permit(tuple(checked), found, tuple(approvals.values()), hosts, counts_targets)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class _Judge:
     now: datetime
     touches: Sequence[Touch]
     approvals: dict[str, Approval]
+    clean: Callable[[str], str]
 
     def all(self) -> Iterator[Checked]:
         rules = self.rule_set.rules
@@ -99,14 +108,15 @@ class _Judge:
     def _judged(self, rule: str, said: str, judge: Callable[[Guardrails], Iterator[str]]) -> Checked:
         path = ("guardrails", rule)
         line, _ = self.rule_set.places.of_key(path)
-        problems = tuple(self.rule_set.problem(path, message) for message in judge(self.rule_set.rules))
+        messages = map(self.clean, judge(self.rule_set.rules))
+        problems = tuple(self.rule_set.problem(path, message) for message in messages)
         return Checked(rule, f"{self.rule_set.path}:{line}", said, problems)
 
     def _targets(self, rules: Guardrails) -> Iterator[str]:
         scope = rules.targets or Scope()
         for touch in self.touches:
             if touch.unknown and not touch.places:
-                yield f"{unknown(touch)}; say it in the activity's targets:"
+                yield unknown(touch) + ("; say it in the activity's targets:" if touch.is_declarable else "")
             for place in touch.places:
                 if not allows(scope, place):
                     yield f"'{touch.step}' touches {place}, which is not among the allowed targets"
@@ -158,14 +168,20 @@ class _Judge:
         if not wrote:
             yield "who wrote the file is not known, so nobody's approval counts; say it with author:"
             return
-        counted = counting(rule, given(self.experiment), wrote, self.now)
-        self.approvals.update({approval.by: approval for approval in counted})
+        try:
+            found = asked(rule, given(self.experiment), wrote, self.now)
+        except GamedayError as error:
+            yield str(error)
+            return
+        counted, lapsed = counting(self.experiment, found)
+        self.approvals.update({approval.person: approval for approval in counted})
         if len(counted) < rule.count:
             who = f" of {', '.join(rule.from_)}" if rule.from_ else ""
             yield (
                 f"{rule.count}{who} must approve this very file within {spoken(rule.valid_for)}, the author "
                 f"not counted; {len(counted)} did: gameday approve {self.experiment.path}"
             )
+            yield from lapsed
 
     def _outside_production(self, rules: Guardrails) -> Iterator[str]:
         environment, service = self.experiment.blocks.environment, self.experiment.blocks.service
@@ -186,35 +202,6 @@ def unknown(touch: Touch) -> str:
 def hit(touches: Sequence[Touch]) -> int:
     """How many targets the method hits; one that two steps name counts once."""
     broken = [touch for touch in touches if touch.part == METHOD]
-    named = {(touch.places, name) for touch in broken if touch.found is None for name in touch.targets}
-    chosen = sum(touch.hit for touch in broken if touch.found is not None or not touch.targets)
-    return len(named) + chosen
-
-
-def allows(scope: Scope, place: Place) -> bool:
-    """Whether a place is among those that may be touched."""
-    if place.kind == HOST:
-        return any(_is_host(place.name, pattern) for pattern in scope.hosts)
-    if place.kind == KUBERNETES:
-        return any(
-            fnmatch.fnmatchcase(place.name, allowed.context)
-            and any(fnmatch.fnmatchcase(place.part, pattern) for pattern in allowed.namespaces)
-            for allowed in scope.kubernetes
-        )
-    return any(
-        place.name == allowed.account
-        and any(fnmatch.fnmatchcase(place.part, region) for region in allowed.regions)
-        for allowed in scope.aws
-    )
-
-
-def _is_host(name: str, pattern: str) -> bool:
-    """Whether a host is meant: by its name, a pattern, an address or a network that holds its address."""
-    names = {name.casefold(), *({socket.gethostname().casefold()} if name == "localhost" else ())}
-    if any(fnmatch.fnmatchcase(each, pattern.casefold()) for each in names):
-        return True
-    try:
-        network = ipaddress.ip_network(pattern, strict=False)
-        return ipaddress.ip_address("127.0.0.1" if name == "localhost" else name) in network
-    except (ValueError, TypeError):
-        return False
+    named = [touch for touch in broken if touch.found is None and touch.hit == len(touch.targets)]
+    names = {(touch.places, name) for touch in named for name in touch.targets}
+    return len(names) + sum(touch.hit for touch in broken if touch not in named)

@@ -20,13 +20,19 @@ def find(
     arguments: dict[str, Any],
     configuration: dict[str, Any],
     secrets: dict[str, Any],
+    may_be_asked: Callable[[Place], bool] = lambda place: True,
 ) -> dict[str, Any]:
-    """Places, targets, hit and found, as a `Touch` has them. Errors are those of the Kubernetes client."""
+    """Places, targets, hit and found, as a `Touch` has them. Errors are those of the Kubernetes client.
+
+    may_be_asked: whether the cluster may be; when it may not, the place is all that is known.
+    """
     given = inspect.signature(function).bind(**arguments)
     given.apply_defaults()
     known = given.arguments
     namespace = known.get("ns") or known.get("namespace")
     place = Place(KUBERNETES, context_of(secrets), str(namespace or EVERYWHERE))
+    if not may_be_asked(place):
+        return {"places": (place,), "unknown": "it is not asked where nothing may be touched"}
     name = known.get("name") or known.get("node_name")
     if "label_selector" not in known or (name and not known["label_selector"]):
         return {"places": (place,), "targets": (str(name or function.__name__),), "hit": 1}
@@ -37,15 +43,17 @@ def find(
 
 
 def context_of(secrets: dict[str, Any]) -> str:
-    """The kubeconfig's context that chaosk8s would use."""
+    """The kubeconfig's context that chaosk8s would use; without a kubeconfig the address of the cluster."""
     from chaosk8s import get_config_path, has_local_config_file
     from kubernetes import config
 
-    chosen = secrets.get("KUBERNETES_CONTEXT") or os.environ.get("KUBERNETES_CONTEXT")
     path = get_config_path()
-    if not has_local_config_file(path):
+    if has_local_config_file(path):
+        chosen = secrets.get("KUBERNETES_CONTEXT", os.environ.get("KUBERNETES_CONTEXT"))
+        return str(chosen or config.list_kube_config_contexts(path)[1]["name"])
+    if os.environ.get("CHAOSTOOLKIT_IN_POD") == "true":
         return NO_CONTEXT
-    return str(chosen or config.list_kube_config_contexts(path)[1]["name"])
+    return str(secrets.get("KUBERNETES_HOST", os.environ.get("KUBERNETES_HOST")) or NO_CONTEXT)
 
 
 def _names(module: str, known: dict[str, Any], namespace: str, secrets: dict[str, Any]) -> list[str]:

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gameday import clean, redact
 from gameday.experiment import Experiment
+from gameday.experiment.calls import CONTROLS, PROBES, UNDO
 from gameday.experiment.lasts import longest_s
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
+from gameday.phases import METHOD
 from gameday.units import spoken
 
 SHOWN_TARGETS = 8
 
 
+PARTS = (PROBES, "load", "ledger", CONTROLS, METHOD, UNDO, "rollbacks")
+
+
 def lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
-    """The plan, a line at a time."""
+    """The plan, a line at a time, without secrets; a name that it holds makes no line of its own."""
+    without = redact.Redactor(experiment.secrets)
+    return (clean.line(without.text(line)) for line in _lines(experiment, permit))
+
+
+def _lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
     yield from _heading(experiment)
     touches = permit.touches or ()
-    for part in ("load", "ledger", "method", "rollbacks"):
+    for part in PARTS:
         steps = [touch for touch in touches if touch.part == part]
         if steps:
             yield ""
@@ -50,7 +61,7 @@ def _step(number: int, touch: Touch) -> Iterator[str]:
         yield f"  {number}. {touch.step}" + (f" [{touch.role}]" if touch.role else "")
         yield f"     does     {touch.does}"
     yield f"     touches  {_targets(touch)}"
-    if touch.part == "method":
+    if touch.part == METHOD:
         yield f"     undo     {touch.undo}"
 
 

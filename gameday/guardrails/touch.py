@@ -27,7 +27,8 @@ class Touch:
     """One activity: what it does, to what, and how that is put back.
 
     hit, found: how many targets it hits, of how many that it found and chooses from. `found` is None for a
-    step that names its target. unknown: why not all of this is known, else empty.
+    step that names its target. unknown: why not all of this is known, else empty. is_declarable: whether
+    the file may say what is not known.
     """
 
     step: str
@@ -41,6 +42,7 @@ class Touch:
     found: int | None = None
     undo: str = ""
     unknown: str = ""
+    is_declarable: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, for a pipe."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gameday.errors import GamedayError
-from gameday.experiment.rules import DAYS, Window
+from gameday.experiment.rules import DAYS, Window, zoned
+from gameday.processes import python
+from gameday.reading import Unreadable, read_bytes
+
+LARGEST_BYTES = 5_000_000  # of a calendar
+TOO_MANY = "there are too many events to look through; write fewer, and rules of days or longer"
+COMPUTES_S = 2  # of processor time, for a calendar
+LIMIT_S = 30.0  # on a busy machine
 
 
 def overlap(window: Window, start: datetime, lasts: timedelta, folder: Path) -> str | None:
@@ -28,7 +37,7 @@ def _spans(window: Window, start: datetime, lasts: timedelta) -> list[tuple[date
     """The window's spans around the run, in its own zone."""
     zone = ZoneInfo(window.zone)
     if isinstance(window.from_, datetime) and isinstance(window.until, datetime):
-        return [(_zoned(window.from_, zone), _zoned(window.until, zone))]
+        return [(zoned(window.from_, zone), zoned(window.until, zone))]
     spans = []
     day = start.astimezone(zone).date() - timedelta(days=1)
     while day <= (start + lasts).astimezone(zone).date():
@@ -40,22 +49,25 @@ def _spans(window: Window, start: datetime, lasts: timedelta) -> list[tuple[date
     return spans
 
 
-def _zoned(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
 def _in_calendar(path: Path, zone: ZoneInfo, start: datetime, lasts: timedelta) -> str | None:
-    import icalendar
-    import recurring_ical_events
-
+    """Ask a process of its own: a rule may have more events than anybody can wait for."""
+    # at least a moment long: an empty span meets no event
+    ends = start + max(lasts, timedelta(seconds=1))
+    span = [start.astimezone(zone).isoformat(), ends.astimezone(zone).isoformat(), zone.key, str(COMPUTES_S)]
+    command = python("gameday.guardrails.calendar", *span)
     try:
-        calendar = icalendar.Calendar.from_ical(path.read_bytes())
-        # at least a moment long: an empty span meets no event
-        ends = start + max(lasts, timedelta(seconds=1))
-        events = recurring_ical_events.of(calendar).between(start.astimezone(zone), ends.astimezone(zone))
-    except (OSError, ValueError, KeyError) as error:
+        text = read_bytes(path, LARGEST_BYTES)
+        done = subprocess.run(command, input=text, capture_output=True, timeout=LIMIT_S, check=False)
+        answer = json.loads(done.stdout) if done.stdout else {"wrong": TOO_MANY}
+    except FileNotFoundError:
+        raise GamedayError(f"the calendar {path} cannot be read: there is no such file") from None
+    except (Unreadable, ValueError) as error:
         raise GamedayError(f"the calendar {path} cannot be read: {error}") from None
-    return f"'{events[0].get('SUMMARY', 'an event')}' of {path.name}" if events else None
+    except subprocess.TimeoutExpired:
+        raise GamedayError(f"the calendar {path} cannot be read within {LIMIT_S:g} s") from None
+    if "wrong" in answer:
+        raise GamedayError(f"the calendar {path} cannot be read: {answer['wrong']}")
+    return f"'{answer['event']}' of {path.name}" if answer["event"] is not None else None
 
 
 def now() -> datetime:

@@ -26,8 +26,8 @@ HIDDEN = 0.001
 LEAST = math.log(HIDDEN) - 1e-9
 # how far around an outage the host's slowness counts
 NEARBY_NS = 2 * NS_PER_S
-# samples looked at in one go beside an outage, and how many at most
-STEP, MOST = 1024, 1_000_000
+# samples looked at in one go beside an outage
+STEP = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ def sure_edges(windows: Windows, core: Core, steady: Fraction) -> tuple[int, int
     """
     inside = windows.bad[core.first : core.last + 1]
     scores = Scores.of(share_of(windows, core), steady)
-    if steady == 0 or scores.good == 0:
+    if scores.good == 0:
         return int(inside[0]), int(inside[-1])
     return int(inside[_doubtful(inside, scores)]), int(inside[-1 - _doubtful(-inside[::-1], scores)])
 
 
 def _doubtful(inside: Times, scores: Scores) -> int:
     """How many bad samples from the start on may be left out, the last one never."""
-    place = np.arange(1, min(len(inside), STEP), dtype=np.int64)
+    place = np.arange(1, len(inside))
     lost = place * scores.bad - (inside[place] - inside[0] - place) * scores.good
     kept = np.flatnonzero(lost > -math.log(HIDDEN) * SCORE)
     return int(kept[0]) if len(kept) else len(place)
@@ -92,7 +92,7 @@ def began(judged: Judged, edges: Edges, limits: Limits) -> Span:
 
     A late sample only shows that nobody answered within `L` of its send, so there the assumption is needed.
     """
-    outside = _first_outside(judged, edges, range(edges.first - 1, edges.floor - 1, -1), limits.steady)
+    outside = _first_outside(judged, edges, np.arange(edges.first - 1, edges.floor, -1), limits.steady)
     low_ns = int(judged.sent_ns[edges.floor if outside is None else outside])
     high_ns = int(judged.done_ns[edges.surely_first])
     if judged.late[edges.surely_first]:
@@ -107,8 +107,8 @@ def ended(judged: Judged, edges: Edges, back: int, limits: Limits) -> Span:
     sends. Their completions say when it came back: no earlier than a period and `L` before the first answer.
     """
     answers = answers_after(judged, back, edges.sustained)
-    outside = _first_outside(judged, edges, range(back, edges.sustained), limits.steady)
-    hidden = int(np.count_nonzero(judged.good[back:outside])) if outside is not None else len(answers)
+    outside = _first_outside(judged, edges, np.arange(back, edges.sustained), limits.steady)
+    hidden = int(np.count_nonzero(judged.good[back:outside]))  # all that there are, where all may hide
     high_ns = int(answers[min(hidden, len(answers) - 1)])
     bad = edges.first + np.flatnonzero(~judged.good[edges.first : edges.surely_last + 1])
     low_ns = int(judged.sent_ns[bad[-1]])
@@ -116,10 +116,9 @@ def ended(judged: Judged, edges: Edges, back: int, limits: Limits) -> Span:
     if len(late):
         period_ns = limits.period_ns
         if period_ns is None:
-            period_ns = int(np.diff(judged.scheduled_ns[bad[0] : back + 1]).max())
-        last_late_ns = int(judged.done_ns[late].max())
-        first_answer_ns = min(int(answers[0]), _first_late_answer(judged, late))
-        low_ns = max(low_ns, min(last_late_ns, first_answer_ns) - (period_ns + limits.longest_good_ns))
+            period_ns = int(np.diff(judged.scheduled_ns[edges.first : back + 1]).max())
+        answered_ns = min(int(answers[0]), _answered_late_ns(judged, late))
+        low_ns = max(low_ns, answered_ns - (period_ns + limits.longest_good_ns))
     return _span(judged, min(low_ns, high_ns), high_ns)
 
 
@@ -134,7 +133,8 @@ def answers_after(judged: Judged, back: int, sustained: int) -> Times:
 def longest_good_ns(judged: Judged, baseline_ns: int, first: int, recovered_ns: int | None) -> int:
     """`L` at an outage: that of the baseline, or what was slower close by.
 
-    first: its first bad sample. recovered_ns: the first good answer after it, None when there was none. A host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
+    first: its first bad sample. recovered_ns: the first good answer after it, None when there was none. A
+    host that was busy around the outage answered slowly then, whatever it did in the baseline; a recorder
     that was held up sent late, and took notice of answers as late.
     """
     began_ns = int(judged.scheduled_ns[first])
@@ -150,7 +150,7 @@ def longest_good_ns(judged: Judged, baseline_ns: int, first: int, recovered_ns: 
     return max(found)
 
 
-def _first_outside(judged: Judged, edges: Edges, places: range, steady: Fraction) -> int | None:
+def _first_outside(judged: Judged, edges: Edges, places: Times, steady: Fraction) -> int | None:
     """Walking away from an edge, the first good sample that surely is outside; None when none is.
 
     A sample may belong to the outage while the outage explains all up to it HIDDEN times as well as the
@@ -162,17 +162,13 @@ def _first_outside(judged: Judged, edges: Edges, places: range, steady: Fraction
     own, other = int(np.count_nonzero(~inside)) + 2, int(np.count_nonzero(inside)) + 1
     told = -math.log(own) if other == 1 else 0.0
     error = float(steady)
-    for begin in range(0, min(len(places), MOST), STEP):
-        part = np.asarray(places[begin : begin + STEP], dtype=np.int64)
+    for begin in range(0, len(places), STEP):
+        part = places[begin : begin + STEP]
         good = judged.good[part]
-        if error == 0 and not good.all():  # without errors in the steady state, that is another outage
-            part, good = part[: int(np.argmin(good))], good[: int(np.argmin(good))]
         explained = told + np.cumsum(_log_ratios(good, own, other, error))
         outside = np.flatnonzero(good & (explained < LEAST))
         if len(outside):
             return int(part[outside[0]])
-        if len(part) < STEP:
-            return None
         told, own, other = float(explained[-1]), own + int((~good).sum()), other + int(good.sum())
     return None
 
@@ -182,18 +178,18 @@ def _log_ratios(good: Flags, own: int, other: int, error: float) -> Logs:
     goods = other + np.cumsum(good) - good
     bads = own + np.cumsum(~good) - ~good
     chance = np.where(good, goods, bads) / (goods + bads)
-    steady = np.where(good, 1 - error, error or 1.0)
-    ratios: Logs = np.log(chance / steady)
+    steady = np.where(good, 1 - error, error)
+    with np.errstate(divide="ignore"):  # without errors in the steady state, a bad one surely belongs to it
+        ratios: Logs = np.log(chance / steady)
     return ratios
 
 
-def _first_late_answer(judged: Judged, late: Times) -> int:
-    """The first late answer after the last timeout; far in the future when every late sample timed out."""
-    done = judged.done_ns[late]
-    timed_out = judged.timed_out[late]
-    last_timeout_ns = done[timed_out].max() if timed_out.any() else np.iinfo(np.int64).min
-    answered = done[~timed_out & (done > last_timeout_ns)]
-    return int(answered.min()) if len(answered) else int(np.iinfo(np.int64).max)
+def _answered_late_ns(judged: Judged, late: Times) -> int:
+    """When the first late answer after the last timeout came; without one, when that timeout was over."""
+    done_ns = judged.done_ns[late]
+    last_timeout_ns = done_ns[judged.timed_out[late]].max(initial=0)
+    answered_ns = done_ns[done_ns > last_timeout_ns]
+    return int(answered_ns.min() if len(answered_ns) else last_timeout_ns)
 
 
 def _span(judged: Judged, low_ns: int, high_ns: int) -> Span:

@@ -61,7 +61,7 @@ def find_core(windows: Windows, miss: int, floor: int, steady: Fraction, sustain
     steady: the share of bad samples in the steady state; 0 cuts nothing.
     """
     low = int(np.searchsorted(windows.bad, max(int(windows.starts[miss]), floor)))
-    seen = max(low, int(np.searchsorted(windows.bad, miss, side="right")) - 1)
+    seen = int(np.searchsorted(windows.bad, miss, side="right")) - 1
     found = Core(low, seen)
     for _ in range(ROUNDS):
         scores = Scores.of(share_of(windows, found), steady)
@@ -83,35 +83,31 @@ def _best(windows: Windows, low: int, seen: int, miss: int, scores: Scores, sust
 
     It is over when the highest score has not been reached again for the sustain period.
     """
-    times, count = windows.judged.scheduled_ns, len(windows.bad)
-    size = max(STEP, 2 * (seen - low + 1))
+    times, at_miss = windows.judged.scheduled_ns, seen - low
+    size = at_miss + STEP
     while True:
         bad = windows.bad[low : low + size]
         start, end = _highest(bad, scores)
         until_ns = np.maximum(times[bad[end]], times[miss]) + sustain_ns
-        is_over = times[bad[1:]] > until_ns[:-1]
-        is_over[: seen - low] = False
-        over = np.flatnonzero(is_over)
-        if len(over) or low + size >= count:
-            place = int(over[0]) if len(over) else len(bad) - 1
+        over = at_miss + np.flatnonzero(times[bad[at_miss + 1 :]] > until_ns[at_miss:-1])
+        if len(over) or low + size >= len(windows.bad):
             break
         size *= 2
-    best = int(end[place])
+    best = int(end[over[0] if len(over) else -1])
     # a window that missed before the best stretch began is part of the outage too
-    first = start[best] if bad[start[best]] <= miss else start[end[seen - low]]
+    first = start[best] if bad[start[best]] <= miss else start[end[at_miss]]
     return Core(low + int(first), low + best)
 
 
 def _highest(bad: Times, scores: Scores) -> tuple[Times, Times]:
     """For each bad sample: where the best stretch that ends there starts, and where the best so far ends."""
-    place = np.arange(len(bad), dtype=np.int64)
-    before = place * scores.bad - (bad - bad[0] - place) * scores.good  # the score of all before each
+    place = np.arange(len(bad))
+    before = place * scores.bad - (bad - place) * scores.good  # the score of all before each, less a constant
     lowest = np.minimum.accumulate(before)
-    is_lower = np.concatenate(([True], before[1:] < lowest[:-1]))
-    start = np.maximum.accumulate(np.where(is_lower, place, 0))
-    score = before + scores.bad - lowest
-    is_higher = score >= np.maximum.accumulate(score)
-    return start, np.maximum.accumulate(np.where(is_higher, place, 0))
+    is_lower = np.diff(lowest, prepend=lowest[0]) < 0
+    score = before - lowest  # less what the bad sample adds that each ends with
+    is_highest = score >= np.maximum.accumulate(score)
+    return np.maximum.accumulate(place * is_lower), np.maximum.accumulate(place * is_highest)
 
 
 def _log(ratio: Fraction) -> int:

@@ -34,20 +34,20 @@ class Delays:
         Whoever ran in between would have seen the answer then.
         """
         if not len(self.start_ns):
-            return np.zeros(len(samples), dtype=np.int64)
-        first = np.searchsorted(self.end_ns, samples.sent_ns, side="right")
-        last = np.searchsorted(self.start_ns, samples.done_ns, side="left") - 1
-        whole_ns = np.append(self.end_ns - self.start_ns, 0)
-        pairs = np.stack((np.minimum(first + 1, len(whole_ns) - 1), np.maximum(last, 0)), axis=1)
-        between_ns = np.maximum.reduceat(whole_ns, pairs.ravel())[::2]
-        between_ns[last - first < 2] = 0
-        edges_ns = np.maximum(self._part(samples, first), self._part(samples, last))
-        longest: Times = np.where(first <= last, np.maximum(between_ns, edges_ns), 0)
-        return longest
+            return np.zeros_like(samples.sent_ns)
+        first = np.searchsorted(self.end_ns, samples.sent_ns)
+        last = np.searchsorted(self.start_ns, samples.done_ns) - 1
+        longest_ns: Times = np.maximum(self._part(samples, first), self._part(samples, last))
+        # those between the first and the last one count as a whole
+        has_between = last - first > 1
+        pairs = np.stack((first[has_between] + 1, last[has_between]), axis=1)
+        between_ns = np.maximum.reduceat(self.end_ns - self.start_ns, pairs.ravel())[::2]
+        longest_ns[has_between] = np.maximum(longest_ns[has_between], between_ns)
+        return longest_ns
 
     def _part(self, samples: Samples, place: Times) -> Times:
-        """How much of a span lies between each sample's send and its completion."""
-        place = np.clip(place, 0, len(self.start_ns) - 1)
+        """How much of a span lies between each sample's send and its completion; 0 without such a span."""
+        place = np.minimum(place, len(self.start_ns) - 1)
         begin_ns = np.maximum(self.start_ns[place], samples.sent_ns)
         part: Times = np.maximum(np.minimum(self.end_ns[place], samples.done_ns) - begin_ns, 0)
         return part

@@ -63,15 +63,14 @@ class Figures:
 
 def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger: Ledger | None) -> Figures:
     """Measure a run from what was recorded. `samples` is by recorder name."""
-    judged = [judged_in_run(sli, history, samples[sli.recorder]) for sli in plan.slis]
-    found = [outages_of(sli, plan, seen, history.steady) for sli, seen in zip(plan.slis, judged, strict=True)]
-    seen_by = [Seen(sli.period is not None, outages) for sli, outages in zip(plan.slis, found, strict=True)]
-    rto = rto_of(seen_by, history, plan.deadline_ns)
+    found = []
+    for sli in plan.slis:
+        judged = judged_in_run(sli, history, samples[sli.recorder])
+        found.append((sli, judged, outages_of(sli, plan, judged, history.steady)))
+    seen = [Seen(sli.period is not None, outages) for sli, _, outages in found]
+    rto = rto_of(seen, history, plan.deadline_ns)
     during = _during(history, rto)
-    slis = tuple(
-        _sli(sli, history, seen, outages, during)
-        for sli, seen, outages in zip(plan.slis, judged, found, strict=True)
-    )
+    slis = tuple(_sli(sli, history, judged, outages, during) for sli, judged, outages in found)
     loss = classify(ledger, history.moments["takeover"]) if ledger is not None else None
     rpo_s = loss.rpo_s(rto.impact_ns) if loss is not None else None
     periods_ns = {sli.recorder: sli.period_ns for sli in plan.slis}

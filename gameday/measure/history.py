@@ -134,8 +134,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
             unplanned.append(UNPLANNED[event["event"]].format(**event))
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
-    # a run that came to no phase has an end all the same
-    phases = {name: (start, end) for (name, start), end in zip(marks, ends, strict=False)}
+    phases = {name: (start, ends[number]) for number, (name, start) in enumerate(marks)}
     return History(
         ties[0],
         ended,
@@ -179,7 +178,7 @@ def _finish(steps: list[Step], event: dict[str, Any]) -> None:
     A timeline without ids is read as it always was: the newest unfinished step of this name.
     """
     key = "name" if event.get("id") is None else "id"
-    for index in range(len(steps) - 1, -1, -1):
+    for index in reversed(range(len(steps))):
         if getattr(steps[index], key) == event[key] and steps[index].ended_ns is None:
             steps[index] = replace(
                 steps[index],

@@ -26,9 +26,6 @@ from gameday.measure.core import Core, find_core, smoothed
 from gameday.measure.sli import Judged
 from gameday.measure.windows import Windows
 
-# samples looked at in one go when searching forward
-STEP = 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Outage:
@@ -149,11 +146,8 @@ class _Search:
         return bool(times[-1] >= until_ns - (self.criteria.period_ns or 0))
 
     def _next_good(self, index: int) -> int | None:
-        for begin in range(index, len(self.judged), STEP):
-            found = np.flatnonzero(self.judged.good[begin : begin + STEP])
-            if len(found):
-                return begin + int(found[0])
-        return None
+        good = self.judged.good[index:]  # any and argmax look no further than the first one
+        return index + int(good.argmax()) if good.any() else None
 
     def outage(self, floor: int, core: Core, back: int | None) -> Outage:
         """An outage with its bounds."""

@@ -112,11 +112,12 @@ class Plan:
 
 def plan_of(blocks: Blocks) -> Plan:
     """The plan of an experiment's blocks."""
+    names = recorders(blocks.slis)
     slis = tuple(
         SliPlan(
             name=sli.name,
             source=sli.source,
-            recorder=recorder,
+            recorder=names[number],
             match=sli.match,
             good=None if sli.good is None else sli.good.seconds,
             limit_is_good=sli.good is not None and sli.good.is_included,
@@ -124,7 +125,7 @@ def plan_of(blocks: Blocks) -> Plan:
             window=sli.window,
             period=_period(blocks, sli.source, sli.probe.every if sli.probe else None),
         )
-        for sli, recorder in zip(blocks.slis, recorders(blocks.slis), strict=True)
+        for number, sli in enumerate(blocks.slis)
     )
     goal = blocks.objectives or Objectives.model_validate({})
     is_watched = bool(slis or blocks.load or blocks.ledger)

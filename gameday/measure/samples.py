@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gameday.samples import OK, ROW, SKIPPED, TIMED_OUT
+from gameday.samples import MAX_NAMES, OK, ROW, SKIPPED, TIMED_OUT
 
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -82,7 +82,7 @@ COLUMNS = tuple(f.name for f in fields(Samples) if f.name not in ("names", "unce
 
 def from_rows(rows: npt.NDArray[Any], names: tuple[str, ...] = ("",), offset_ns: int = 0) -> Samples:
     """Samples of raw rows (dtype `ROW_TYPE`), moved by `offset_ns` onto the run clock and put in order."""
-    if len(rows) > 1 and np.any(np.diff(rows["scheduled_ns"]) < 0):
+    if np.any(np.diff(rows["scheduled_ns"]) < 0):
         rows = rows[np.argsort(rows["scheduled_ns"], kind="stable")]
     return Samples(
         scheduled_ns=rows["scheduled_ns"] + offset_ns,
@@ -125,7 +125,9 @@ def read_names(stem: Path) -> tuple[str, ...]:
             entry = json.loads(line)
         except ValueError:
             continue
-        names[int(entry["number"])] = str(entry["name"])
+        number = int(entry["number"])
+        if 0 <= number <= MAX_NAMES:  # a row has no room for another
+            names[number] = str(entry["name"])
     return tuple(names.get(number, "") for number in range(max(names) + 1))
 
 
@@ -149,8 +151,10 @@ def merge(parts: list[Samples]) -> Samples:
         return parts[0]
     names = tuple(dict.fromkeys(name for part in parts for name in part.names))
     renumbered = [_renumber(part, names) for part in parts]
-    columns = {name: np.concatenate([getattr(part, name) for part in renumbered]) for name in COLUMNS}
-    merged = Samples(**columns, names=names, uncertainty_ns=max(part.uncertainty_ns for part in parts))
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in renumbered]) for name in COLUMNS
+    }
+    merged = replace(renumbered[0], **columns, uncertainty_ns=max(part.uncertainty_ns for part in parts))
     return merged.where(np.argsort(merged.scheduled_ns, kind="stable"))
 
 

@@ -38,7 +38,7 @@ class Silence:
         limit_ns = max(GAP_LEAST_NS, GAP_PERIODS * period_ns)
         if matters_ns is not None:
             limit_ns = min(limit_ns, max(matters_ns, GAP_FEWEST * period_ns))
-        return (self.longest_gap_ns or 0) > limit_ns
+        return self.longest_gap_ns is not None and self.longest_gap_ns > limit_ns
 
 
 def silence_of(samples: Samples, watched: tuple[int, int], steady: tuple[int, int]) -> Silence:
@@ -63,6 +63,5 @@ def _longest_gap_ns(known_ns: Times, watched: tuple[int, int]) -> int | None:
     """The longest time between two moments in a span, its edges included; None in an empty span."""
     if watched[1] <= watched[0]:
         return None
-    inside = known_ns[(known_ns >= watched[0]) & (known_ns < watched[1])]
-    moments = np.concatenate(([watched[0]], np.sort(inside), [watched[1]]))
-    return int(np.diff(moments).max())
+    moments = np.concatenate((watched, np.clip(known_ns, *watched)))
+    return int(np.diff(np.sort(moments)).max())

@@ -27,7 +27,7 @@ def excused(samples: Samples, steady: tuple[int, int]) -> Flags:
     failed = samples.where(~samples.skipped & (~samples.ok | (took_ns > hung_ns)))
     if not len(failed):
         return np.zeros(len(samples), dtype=np.bool_)
-    order = np.argsort(failed.sent_ns, kind="stable")
+    order = np.argsort(failed.sent_ns)
     sent_ns: Times = failed.sent_ns[order]
     done_ns: Times = np.maximum.accumulate(failed.done_ns[order])
     place = np.searchsorted(sent_ns, samples.done_ns, side="right") - 1

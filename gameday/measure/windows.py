@@ -34,8 +34,8 @@ class Windows:
         starts = window_starts(judged.scheduled_ns, window_ns)
         sums = balance(judged.good, objective)
         slack = sums[1:] - sums[starts]
-        whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[:1] + window_ns)[0])
-        missing = whole - 1 - np.arange(whole, dtype=np.int64)
+        whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[0] + window_ns))
+        missing = whole - 1 - np.arange(whole)
         slack[:whole] += missing * (objective.denominator - objective.numerator)
         # of samples of one moment only the last one's window is whole
         is_last = np.append(np.diff(judged.scheduled_ns) > 0, True)
@@ -60,10 +60,8 @@ def balance(good: npt.NDArray[Any], objective: Fraction) -> Times:
 
     A good sample weighs `denominator − numerator`, a bad one `−numerator`.
     """
-    sums = np.empty(len(good) + 1, dtype=np.int64)
-    sums[0] = 0
-    np.cumsum(good * np.int64(objective.denominator) - np.int64(objective.numerator), out=sums[1:])
-    return sums
+    weights = good * np.int64(objective.denominator) - np.int64(objective.numerator)
+    return np.concatenate(([0], np.cumsum(weights)))
 
 
 def window_starts(scheduled_ns: Times, window_ns: int) -> Times:

@@ -51,7 +51,10 @@ Row = tuple[int, int, str, bool, bool, int, str]
 
 if FOLDER:  # at once, so that a Locust that cannot record does not start
     from gameday import redact
+    from gameday.observe import locust_gate
     from gameday.samples import OK, ROW, TIMED_OUT, SampleWriter
+
+    locust_gate.close()
 
     if SECRETS:
         redact.learn(**json.loads(os.pread(int(SECRETS), 10_000_000, 0) or b"{}"))

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gameday import clock
+from gameday import clock, hosts
 from gameday.experiment.model import Probe
 from gameday.observe import limits
 from gameday.observe.child import next_order, read_orders, say
@@ -48,7 +48,8 @@ def http_asker(probe: Probe, is_kept: bool) -> Asker:
     import aiohttp
 
     connector = aiohttp.TCPConnector(force_close=not is_kept, limit=0, use_dns_cache=False)
-    session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+    timeout, watched = aiohttp.ClientTimeout(total=None), hosts.watched()
+    session = aiohttp.ClientSession(connector=connector, timeout=timeout, trace_configs=watched)
     url, headers = str(probe.http), probe.headers
 
     async def ask() -> Answer:

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
-from gameday import clock
+from gameday import clock, hosts
 from gameday.errors import GamedayError
 from gameday.experiment.model import HttpLedger, Ledger
 from gameday.measure.loss import Found, Outcome
@@ -106,6 +106,7 @@ class HttpStore:
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
+            trace_configs=hosts.watched(),
         )
 
     async def write(self, key: str, payload: str) -> Outcome:

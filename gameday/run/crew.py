@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,11 @@ from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
 from gameday.experiment.model import recorders
-from gameday.faults.undolog import LOG_VARIABLE
-from gameday.files import append_line, read_lines
+from gameday.files import read_lines
 from gameday.observe import load as locust
-from gameday.processes import Identity, start_ticks
+from gameday.processes import start_ticks
 from gameday.run.children import Child, Load, Steps
+from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
 
@@ -46,7 +46,7 @@ class Crew:
     """
 
     experiment: Experiment
-    pack: Pack
+    custody: Custody
     launch: Launch
     engine: Child | None = None
     recorders: list[Child] = field(default_factory=list)
@@ -55,6 +55,11 @@ class Crew:
     engine_has_ended: bool = False
     ready: set[str] = field(default_factory=set)
     has_read_back: bool = False
+
+    @property
+    def pack(self) -> Pack:
+        """The run's folder."""
+        return self.custody.pack
 
     def start_engine(self, variables: list[str], rollbacks: str | None) -> None:
         """Start an engine; it waits for the word to begin."""
@@ -66,8 +71,9 @@ class Crew:
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
         }
-        self.engine = self.launch.engine(orders, self.pack.logs / "engine.log", engine_environment(self.pack))
-        remember(self.pack, "engine", self.engine.pid)
+        log, environment = self.pack.logs / "engine.log", self.custody.environment()
+        self.engine = self.launch.engine(orders, log, environment)
+        self.custody.remember("engine", self.engine.pid)
 
     def start_recorders(self) -> None:
         """Start the prober and the ledger, as far as the experiment asks for them."""
@@ -88,7 +94,7 @@ class Crew:
         log = self.pack.logs / f"{name}.log"
         child = self.launch.recorder(name, f"gameday.observe.{name}", orders, log)
         self.recorders.append(child)
-        remember(self.pack, name, child.pid)
+        self.custody.remember(name, child.pid)
 
     def start_load(self) -> None:
         """Start Locust, if the experiment asks for load."""
@@ -100,7 +106,7 @@ class Crew:
             log, command = self.pack.logs / "locust.log", locust.command(load, locustfile)
             self.locust = self.launch.load(command, log, environment, secrets)
             os.close(secrets)
-            remember(self.pack, "load", self.locust.pid)
+            self.custody.remember("load", self.locust.pid)
 
     @property
     def is_ready(self) -> bool:
@@ -175,36 +181,19 @@ class Crew:
             child.stop()
 
 
-def engine_environment(pack: Pack) -> dict[str, str]:
-    """The environment of an engine: its faults find the undo log there."""
-    return {**os.environ, LOG_VARIABLE: str(pack.undo_log)}
-
-
-def remember(pack: Pack, name: str, pid: int) -> None:
-    """Write down a process of the run, so that it can be ended by somebody else."""
-    identity = Identity.of(name, pid)
-    if identity is not None:
-        append_line(pack.processes, asdict(identity))
-
-
-def undoer(pack: Pack, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
+def undoer(custody: Custody, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
     """What plays a run's undos, in processes that the run remembers; what they print goes to a log."""
-    log = pack.logs / "undo.log"
-    return Undoer(modules, lambda warm: launch.undoing(warm, log), partial(remember, pack, "undoing"))
+    log = custody.pack.logs / "undo.log"
+    remember = partial(custody.remember, "undoing")
+    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember)
 
 
-def left_over(pack: Pack) -> list[Identity]:
-    """The processes of a run that still live."""
-    known = [Identity(**entry) for entry in read_lines(pack.processes)]
-    return [identity for identity in known if identity.is_alive]
-
-
-def end_left_over(pack: Pack) -> None:
+def end_left_over(custody: Custody) -> None:
     """End the processes of a run that still live; of what steps have started, what is under way."""
     steps = Steps(0)
-    for event in read_lines(pack.timeline):
+    for event in read_lines(custody.pack.timeline):
         steps.heard(event)
-    for identity in left_over(pack):
+    for identity in custody.left_over():
         if identity.name == "engine":
             identity.kill_since(steps.since_ns)
         else:

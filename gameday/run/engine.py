@@ -23,6 +23,7 @@ import chaoslib.activity
 import chaoslib.hypothesis
 import chaoslib.rollback
 from chaoslib import convert_vars
+from chaoslib.activity import ensure_activity_is_valid
 from chaoslib.caching import cache_activities
 from chaoslib.control import controls, load_global_controls
 from chaoslib.exceptions import ActivityFailed, ChaosException, InterruptExecution
@@ -33,14 +34,17 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
+from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
 from gameday.processes import import_from_here
-from gameday.run.feed import Feed, Line, owe_declared_undo
+from gameday.run.declared import Declared
+from gameday.run.feed import Feed, Line
 from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
 
 Dictionary = dict[str, Any]
+LONGEST_TROUBLE = 2000  # characters; it must fit into a pipe that nobody reads yet
 
 
 def load(orders: Dictionary) -> str | None:
@@ -63,11 +67,20 @@ def validate(experiment: Dictionary) -> str | None:
     """What chaoslib has against the experiment; None when it is valid."""
     try:
         ensure_experiment_is_valid(experiment)
+        for activity in activities_with_undo(experiment):
+            ensure_activity_is_valid({"type": "action", **activity["undo"], "name": activity["name"]})
     except ChaosException as error:
-        return str(error)
+        return str(error)[:LONGEST_TROUBLE]
     except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}"[:LONGEST_TROUBLE]
     return None
+
+
+def activities_with_undo(experiment: Dictionary) -> list[Dictionary]:
+    """The activities that say how they are put back: one that Chaos Toolkit cannot play puts nothing back."""
+    probes = (experiment.get("steady-state-hypothesis") or {}).get("probes") or []
+    every = [*probes, *experiment["method"], *(experiment.get("rollbacks") or [])]
+    return [activity for activity in every if activity.get("undo") is not None]
 
 
 def play(orders: Dictionary, line: Line) -> Dictionary:
@@ -82,9 +95,11 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     feed.save()
     cache_activities(experiment)
     notify(settings, RunFlowEvent.RunStarted, experiment)
-    with errors_end_activities_only(feed), Runner(Strategy.from_string(hypothesis), Schedule()) as runner:
+    variables: tuple[Any, Any] = (convert_vars(orders["variables"]) or {}, {})
+    declared = Declared(experiment, variables[0])
+    strategy = Strategy.from_string(hypothesis)
+    with errors_end_activities_only(feed, declared), Runner(strategy, Schedule()) as runner:
         runner.register_event_handler(feed)
-        variables: tuple[Any, Any] = (convert_vars(orders["variables"]), {})
         try:
             if "left_journal" in orders:
                 runner.configure(experiment, settings, variables)
@@ -143,7 +158,7 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only(feed: Feed) -> Iterator[None]:
+def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
@@ -156,7 +171,8 @@ def errors_end_activities_only(feed: Feed) -> Iterator[None]:
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
-            owe_declared_undo(activity, configuration)
+            must_pass(activity, configuration, secrets)
+            declared.owe(activity, configuration)
             return printable(run_activity(activity, configuration, secrets))
         except ActivityFailed:
             raise

@@ -11,13 +11,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from chaoslib import substitute
 from chaoslib.run import RunEventHandler
 
 from gameday import clock, redact
 from gameday.experiment.secrets import secrets_of
 from gameday.faults.protocol import current_step
-from gameday.faults.undolog import UndoLog
 from gameday.files import write_atomically
 from gameday.phases import BASELINE, METHOD, UNDO, VERIFICATION
 from gameday.run.plain import plain
@@ -132,19 +130,6 @@ class Feed(RunEventHandler):  # type: ignore[misc]
             write_atomically(self.path, as_json(self.journal))
         except Exception as error:  # noqa: BLE001 - the disk, or what an activity said
             logger.warning("The journal cannot be written: %s", error)
-
-
-def owe_declared_undo(activity: dict[str, Any], configuration: Any) -> None:
-    """Log the `undo:` that a third-party action declares, before the action acts.
-
-    Its variables are filled in, so that it can be played without the experiment. Whoever cannot log it
-    must not play the action.
-    """
-    log = UndoLog.of_this_run()
-    if log is not None and isinstance(activity.get("undo"), dict):
-        name = str(activity.get("name"))
-        undo = {"type": "action", "name": f"undo {name}", **activity["undo"]}
-        log.owe(name, name, {"activity": substitute(undo, configuration, {})})
 
 
 def as_json(journal: dict[str, Any]) -> str:

@@ -12,20 +12,23 @@ from gameday.evidence.record import Record
 from gameday.evidence.report import page as report
 from gameday.evidence.seal import Sealed, Sealing, seal
 from gameday.run import logs
+from gameday.run.custody import Custody
 
 HASHES_ALONE = Sealing()
 
 
-def judge(pack: Pack, sealing: Sealing) -> tuple[Record, Sealed]:
+def judge(custody: Custody, sealing: Sealing) -> tuple[Record, Sealed]:
     """The record, the report and the seal of a run that has come to its end, one way or another.
 
     The record comes first. A report or a signature that cannot be made is told; what there is gets sealed.
     Raises NotRecorded when the folder of the run cannot be written, or cannot be measured.
     """
+    pack = custody.pack
     if not any(event.get("event") == "clock" for event in pack.events()):
         raise _not_recorded(pack, "its timeline was never begun")
     troubles: list[str] = []
     try:
+        custody.hand_in()
         keep.sweep(pack)
         keep.samples(pack)
         record = assemble.write(pack)

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from gameday import clean
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -114,7 +115,9 @@ class LivePage(View):
             series.append(sli.share)
             colour = "green" if sli.is_met else "red"
             share = "no samples" if sli.share is None else percent(sli.share)
-            table.add_row(sli.name, Text(sparkline(series), style=colour), Text(share, style=colour))
+            table.add_row(
+                Text(clean.line(sli.name)), Text(sparkline(series), style=colour), Text(share, style=colour)
+            )
         if now.plan.users:
             requests, failures = now.watch.rates(now.at_ns)
             table.add_row("load", f"{requests:.0f} requests/s", Text(f"{failures:.0f} failures/s"))
@@ -138,10 +141,10 @@ class LivePage(View):
         """Leave the verdict on the terminal."""
         first, *rest = verdict_lines(record)[1:]
         self.console.print(Text(first, style=f"bold {COLOURS[record.verdict]}"))
-        for line in rest:
-            self.console.print(line, highlight=False)
+        for line in rest:  # as text: brackets in a name are no markup
+            self.console.print(Text(line))
         for line in sealing_lines(pack, sealed):
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(Text(clean.line(line)), soft_wrap=True)
         self.out.drain()
 
 

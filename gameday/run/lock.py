@@ -10,14 +10,17 @@ NAME = ".lock"
 
 
 class Lock:
-    """An advisory lock on a run's folder, let go by the kernel when its holder ends, however it ends."""
+    """An advisory lock in a folder, let go by the kernel when its holders end, however they end.
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
-        self._descriptor: int | None = None
+    descriptor: what a child inherits that shall hold it too; None while it is not held.
+    """
+
+    def __init__(self, folder: Path, name: str = NAME) -> None:
+        self.path = folder / name
+        self.descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock; whether nobody else has it."""
+        """Take the lock; whether nobody else has it. Raises FileNotFoundError when its folder is gone."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError:  # a disk that can only be read, from which a run may still have to be undone
@@ -27,11 +30,11 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             return False
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         return True
 
     def release(self) -> None:
         """Let go."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None

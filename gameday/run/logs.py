@@ -15,6 +15,7 @@ from pathlib import Path
 from gameday import redact
 from gameday.files import put_in_place, without_surrogates
 
+FILTER = Path(redact.__file__).with_name("filter.py")
 LAST_WORDS_S = 2.0
 
 _filters: list[subprocess.Popen[bytes]] = []
@@ -33,7 +34,7 @@ def writer(log: Path) -> Iterator[int]:
         return
     text_out, text_in = os.pipe()
     secrets_out, secrets_in = os.pipe()
-    command = [sys.executable, "-I", "-S", redact.__file__, str(secrets_out), str(log)]
+    command = [sys.executable, "-I", "-S", str(FILTER), str(secrets_out), str(log)]
     try:
         _filters.append(
             subprocess.Popen(

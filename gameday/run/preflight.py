@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
 from gameday.run import killswitch
 from gameday.run.children import Child, Engine
+from gameday.run.custody import Custody, custodies
+
+LIMIT_S = 60.0  # importing what activities call may take a while
 
 
 def start_validation(
@@ -20,8 +24,13 @@ def start_validation(
 ) -> Child:
     """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
 
-    is_to_run: whether the controls of Chaos Toolkit's settings are asked too.
+    is_to_run: whether the controls of Chaos Toolkit's settings are asked too. Raises InvalidInput when a
+    secret cannot be had: what is not known to be secret would be written down.
     """
+    found = experiment.found
+    if found.trouble is not None:
+        place = experiment.places.of_key((found.where,))
+        raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
     source = {"source": str(experiment.path)} if is_to_run else {}
     orders = {
         **source,
@@ -35,7 +44,13 @@ def start_validation(
 
 def check_activities(experiment: Experiment, validation: Child) -> None:
     """Wait for what chaoslib has against the experiment. Raises InvalidInput with it."""
-    validation.process.wait()
+    try:
+        validation.process.wait(LIMIT_S)
+    except subprocess.TimeoutExpired:
+        validation.kill()
+        raise _problem(
+            experiment, (), f"not checked within {LIMIT_S:g} s: importing a module that it names never ends"
+        ) from None
     said = [message for message in validation.messages() if message["event"] == "validated"]
     validation.kill()
     if not said:
@@ -60,20 +75,27 @@ def check_unfinished(experiment: Experiment, results: Path) -> None:
     """Raise GamedayError while the kill switch is thrown, or a run on the same service owes an undo."""
     if why := killswitch.thrown(results):
         raise GamedayError(f"{why}; lift it with: gameday halt --lift")
-    service = experiment.blocks.service
-    from gameday.run.recovery import unfinished
+    from gameday.run.recovery import Unfinished, unfinished
 
-    for left in unfinished(results):
-        about = left.pack.about()
-        is_same = about["experiment"] == str(experiment.path) or (
-            service and about["service"] == service.name
-        )
-        if left.owed and is_same:
+    foreign = [left for left in unfinished(results) if left.custody.is_foreign]
+    for left in [*map(Unfinished.of, custodies()), *foreign]:
+        run = left.custody.pack
+        if left.owed and is_about(left.custody, experiment):
             what = "is still running" if left.is_running else "was cut off"
             raise GamedayError(
-                f"run {left.pack.run_id} {what} and owes {len(left.owed)} undo(s) on the same service; "
-                f"wait for it, or finish it with: gameday recover {left.pack.run_id}"
+                f"run {run.run_id} {what} and owes {len(left.owed)} undo(s) on the same service; "
+                f"wait for it, or finish it with: gameday recover {run.folder}"
             )
+
+
+def is_about(custody: Custody, experiment: Experiment) -> bool:
+    """Whether a run was one of this experiment, or of another one on its service."""
+    service = experiment.blocks.service
+    if custody.about is not None:
+        is_same_file = Path(custody.about.path) == experiment.path.resolve()
+        return is_same_file or (service is not None and custody.about.service == service.name)
+    about = custody.pack.about()
+    return about["sha256"] == experiment.sha256 or (service is not None and about["service"] == service.name)
 
 
 def _problem(experiment: Experiment, path: Place, message: str) -> InvalidInput:

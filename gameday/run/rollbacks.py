@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameday import clock, redact
-from gameday.evidence.pack import Pack
-from gameday.run.crew import engine_environment, remember
+from gameday.run.custody import About, Custody
 from gameday.run.launch import Launch
 
 WITHIN_S = 3600.0
@@ -26,8 +25,19 @@ class Rollbacks:
     variables: tuple[str, ...] = ()
     strategy: str | None = None
 
-    def play(self, pack: Pack, launch: Launch, hear: Hear, tick: Callable[[], None] = lambda: None) -> None:
-        """Play them; the journal that the old engine left is taken up. What happens goes to `hear`."""
+    @classmethod
+    def of(cls, about: About, variables: tuple[str, ...] = ()) -> Rollbacks:
+        """Those of a run in custody. variables: instead of those that it was given."""
+        return cls(about.document, variables or about.variables, about.rollbacks)
+
+    def play(
+        self, custody: Custody, launch: Launch, hear: Hear, tick: Callable[[], None] = lambda: None
+    ) -> tuple[str, ...]:
+        """Play them; the journal that the old engine left is taken up. What happens goes to `hear`.
+
+        Returns those that failed.
+        """
+        pack = custody.pack
         orders = {
             "experiment": self.document,
             "variables": list(self.variables),
@@ -36,9 +46,10 @@ class Rollbacks:
             "left_journal": str(pack.journal),
             "secrets": redact.known(),
         }
-        engine = launch.engine(orders, pack.logs / "engine.log", engine_environment(pack))
+        engine = launch.engine(orders, pack.logs / "engine.log", custody.environment())
         with contextlib.suppress(OSError):
-            remember(pack, "engine", engine.pid)
+            custody.remember("engine", engine.pid)
+        failed, has_ended = [], False
         end_ns = clock.now_ns() + round(WITHIN_S * clock.NS_PER_S)
         is_open = True
         while is_open and clock.now_ns() < end_ns:
@@ -46,9 +57,18 @@ class Rollbacks:
             is_open = engine.is_alive
             for message in engine.messages():
                 event = message.pop("event")
+                has_ended = has_ended or event == "ended"
+                if event == "step-ended" and has_failed(message):
+                    failed.append(f"rollback '{message['name']}'")
                 if event == "waiting":
                     engine.send("go on")
                 else:
                     hear("engine-ended" if event == "ended" else event, message)
             tick()
         engine.kill()
+        return tuple(failed) if has_ended else (*failed, "the rollbacks, which did not come to their end")
+
+
+def has_failed(step: dict[str, Any]) -> bool:
+    """Whether an activity ended so, which for chaoslib a process never does."""
+    return step["status"] != "succeeded" or step["exit_code"] not in (None, 0)

@@ -6,37 +6,40 @@ disposable child, and the runner still undoes and records.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gameday import clock, phases, redact
-from gameday.errors import NotRecorded
+from gameday import clock, hosts, phases, redact
+from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep, pack
-from gameday.evidence.pack import Pack
 from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday
 from gameday.experiment.lasts import longest_s
-from gameday.faults.undolog import UndoLog
+from gameday.faults.undolog import Entry
+from gameday.guardrails import gate
 from gameday.guardrails.check import Permit
 from gameday.measure import steady
 from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
-from gameday.run import logs, signals
+from gameday.processes import Identity
+from gameday.run import logs, signals, undo
+from gameday.run.claim import Claim
 from gameday.run.crew import Crew, Lost, undoer
+from gameday.run.custody import Custody
 from gameday.run.halt import HaltRules
 from gameday.run.held import Held
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
-from gameday.run.lock import Lock
 from gameday.run.outcome import UNDO_OWED, LeftToTheGuardian, Outcome
 from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
@@ -82,39 +85,63 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
+    claim = Claim(experiment)
+    claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
-    lock = Lock(folder.folder)
+    hosts.limit(options.permit.hosts, options.permit.counts_targets)
+    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
+    gate.keep(custody.folder)
+    lock = custody.lock
     lock.take()
-    keep.describe(folder, experiment, plan_of(experiment.blocks))
+    try:
+        keep.describe(folder, experiment, plan_of(experiment.blocks))
+    except GamedayError:
+        custody.end()
+        raise
+    claim.sign(folder.folder)
     view = Unfailing(view)
-    game = Run(experiment, options, folder, view, launch)
+    game = Run(experiment, options, custody, claim, view, launch)
     try:
         with game.signals_heard(), view:
             game.play()
     except Exception as error:
         game.note_failure()
         raise LeftToTheGuardian(game.pack, error) from error
+    hosts.limit(())
+    game.guardian.beat(math.inf)
     logs.finish()
+    custody = game.custody
     try:
-        record, sealed = judge(game.pack, options.sealing)
+        record, sealed = judge(custody, options.sealing)
     except NotRecorded:
         game.guardian.release()  # it could do no more
         raise
     game.guardian.release()
+    if not custody.undo_log.owed():
+        custody.end()
     lock.release()
-    view.end(game.pack, record, sealed)
-    return Outcome(game.pack, record)
+    claim.lock.release()
+    view.end(custody.pack, record, sealed)
+    return Outcome(custody.pack, record)
 
 
 class Run:
     """One run, phase by phase."""
 
     def __init__(
-        self, experiment: Experiment, options: Options, folder: Pack, view: View, launch: Launch
+        self,
+        experiment: Experiment,
+        options: Options,
+        custody: Custody,
+        claim: Claim,
+        view: View,
+        launch: Launch,
     ) -> None:
+        folder = custody.pack
         self.experiment = experiment
         self.options = options
+        self.custody = custody
         self.pack = folder
         self.held = Held(folder)
         self.view = view
@@ -123,12 +150,12 @@ class Run:
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, folder, launch)
+        self.crew = Crew(experiment, custody, launch)
         self.reserve = Reserve(folder.folder)
-        self.undoer = undoer(folder, launch, modules_of_gameday(experiment.document))
+        self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
-        self.guardian = launch.guardian(self.guardian_orders(), folder.logs / "guardian.log")
+        self.guardian = launch.guardian(self.guardian_orders(claim), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
         self.steps: list[Step] = []
         self.signalled: str | None = None
@@ -249,7 +276,7 @@ class Run:
     def roll_back(self) -> None:
         """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
-        self.undoer.play(self.undo_log, self.timeline.undo)
+        self.undoer.play(self.custody.undo_log, self.undo_goes)
         self.until(self.has_rolled_back, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
 
     def has_rolled_back(self) -> bool:
@@ -257,11 +284,6 @@ class Run:
         if self.crew.engine_waits is not None:
             self.crew.go_on()
         return self.crew.engine_has_ended
-
-    @property
-    def undo_log(self) -> UndoLog:
-        """The undo log, also of a folder that was renamed or deleted."""
-        return UndoLog(self.held.undo_log())
 
     def put_back(self) -> None:
         """Undo whatever is still owed, whatever happened; then watch that service is as before.
@@ -274,12 +296,12 @@ class Run:
         self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        self.undoer.play(self.undo_log, self.timeline.undo)
+        self.undoer.play(self.custody.undo_log, self.undo_goes)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.pack, self.launch, self.heard, self.look_on)
-            self.undoer.play(self.undo_log, self.timeline.undo)
+            self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on)
+            self.undoer.play(self.custody.undo_log, self.undo_goes)
         elif self.plan.is_watched:
             self.after_check()
 
@@ -287,7 +309,8 @@ class Run:
         """Go on where the run's folder is now, if somebody has renamed it."""
         found = self.held.pack()
         if found != self.pack:
-            self.pack = self.crew.pack = found
+            self.pack = found
+            self.custody = self.crew.custody = replace(self.custody, pack=found)
             self.timeline.move(found.timeline)
             self.reserve.path = found.folder / self.reserve.path.name
             self.watch.move(found.raw)
@@ -296,14 +319,18 @@ class Run:
         """How an engine of their own plays this run's rollbacks."""
         return Rollbacks(self.experiment.document, self.options.variables, self.options.rollbacks)
 
-    def guardian_orders(self) -> dict[str, Any]:
+    def undo_goes(self, event: str, entry: Entry, detail: str) -> None:
+        """Record how an undo goes; while one is tried, the runner is silent."""
+        self.guardian.beat(undo.LONGEST_S)
+        self.timeline.undo(event, entry, detail)
+
+    def guardian_orders(self, claim: Claim) -> dict[str, Any]:
         """What the guardian needs to finish the run without the runner."""
-        rollbacks = self.rollbacks()
+        runner = Identity.of("runner", os.getpid())
         return {
-            "pack": str(self.pack.folder.resolve()),
-            "experiment": rollbacks.document,
-            "variables": list(rollbacks.variables),
-            "rollbacks": rollbacks.strategy,
+            "custody": str(self.custody.folder),
+            "runner": asdict(runner) if runner is not None else None,
+            "claim": claim.lock.descriptor,
             "sealing": asdict(self.options.sealing),
             "secrets": redact.known(),
         }
@@ -375,6 +402,7 @@ class Run:
 
     def watch_on(self) -> None:
         """Read what is new, and show what is going on."""
+        self.guardian.beat()
         self.watch.read_on()
         phase = next(reversed(self.phases), "starting")
         now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
@@ -423,7 +451,7 @@ class Run:
     def hand_over(self, name: str) -> None:
         """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
         try:
-            owed = ", ".join(entry.step for entry in self.undo_log.owed()) or "nothing"
+            owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
             self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
             sys.stdout.write(f"{self.pack.folder}\n")
             sys.stdout.flush()

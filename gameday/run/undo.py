@@ -18,6 +18,8 @@ from gameday.run.children import Undoing
 LIMIT_S = 30.0
 ATTEMPTS = 4
 FIRST_PAUSE_S = 0.2
+# what the attempts at one undo and their pauses take at the most
+LONGEST_S = ATTEMPTS * (LIMIT_S + 5.0)
 
 Tell = Callable[[str, Entry, str], None]
 

@@ -21,9 +21,32 @@ from gameday.processes import import_from_here
 
 def undo(call: dict[str, Any]) -> str:
     """Put back. Raises when that fails."""
+    work_where(call)
     if "activity" in call:
-        return _activity(call["activity"])
+        from gameday.run import declared
+
+        return declared.play(call)
     return str(_function(call, "func")(**call["arguments"]))
+
+
+def work_where(call: dict[str, Any]) -> None:
+    """Work in the folder that relative paths of the call mean; gameday's own calls have none.
+
+    Raises RuntimeError when it is gone: elsewhere such a path would say that there is nothing to undo.
+    """
+    cwd = call.get("cwd")
+    if cwd is None:
+        return
+    try:
+        os.chdir(cwd)
+    except OSError as error:
+        if not str(call.get("module", "")).startswith("gameday.faults."):
+            raise RuntimeError(
+                f"its working folder {cwd} is gone ({error.strerror}); make it again"
+            ) from None
+    else:
+        if cwd not in sys.path:  # an undo may lie in a module beside its experiment
+            sys.path.append(cwd)
 
 
 class NoWayToVerify(Exception):
@@ -44,17 +67,6 @@ def verify(call: dict[str, Any]) -> str:
 def _function(call: dict[str, Any], key: str) -> Callable[..., Any]:
     function: Callable[..., Any] = getattr(importlib.import_module(call["module"]), call[key])
     return function
-
-
-def _activity(activity: dict[str, Any]) -> str:
-    from chaoslib.activity import run_activity
-
-    output = run_activity(activity, {}, {})
-    if activity["provider"]["type"] == "process":  # to the log: Chaos Toolkit keeps what it printed
-        sys.stderr.write(output["stdout"] + output["stderr"])
-    if activity["provider"]["type"] == "process" and output["status"] != 0:
-        raise RuntimeError(f"exit code {output['status']}: {output['stderr'].strip()}")
-    return f"'{activity['name']}' succeeded"
 
 
 def answers(call: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from gameday import clean
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record, RpoPart, RtoPart
@@ -101,7 +102,7 @@ class Plain(View):
         for line in verdict_lines(record):
             print(line, file=self.out)
         for line in sealing_lines(pack, sealed):
-            print(line, file=self.out, flush=True)
+            print(clean.line(line), file=self.out, flush=True)
         if isinstance(self.out, Patient):
             self.out.drain()
 
@@ -109,7 +110,7 @@ class Plain(View):
 def said(entry: dict[str, Any]) -> str | None:
     """An event in words; None for what only the machine needs."""
     words = WORDS.get(entry["event"])
-    return words(entry).rstrip() if words else None
+    return clean.line(words(entry)).rstrip() if words else None
 
 
 def _role(entry: dict[str, Any]) -> str:
@@ -160,7 +161,8 @@ def verdict_lines(record: Record) -> list[str]:
         lines.append(f"  RTO  {'not known, the run was stopped' if is_cut_short else rto_words(record.rto)}")
     if record.rpo is not None:
         lines.append(f"  RPO  {rpo_words(record.rpo)}")
-    return [*lines, *(f"  • {reason}" for reason in record.reasons), ""]
+    lines += [*(f"  • {reason}" for reason in record.reasons), ""]
+    return [clean.line(line) for line in lines]
 
 
 def rto_words(rto: RtoPart) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import os
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import yaml
 
 from gameday.faults import Landed, Undo, fault, landed
 
@@ -37,6 +40,26 @@ def gives(told: str) -> dict[str, Any]:
         "aws": "AKIACANARYCANARY0123",
         "option": "mysql --user app --password canary-as-an-option",
         "lines": os.environ["LEAKY_PRIVATE_KEY"],
+    }
+
+
+def shapes(told: dict[str, Any]) -> dict[str, Any]:
+    """Secrets that are no texts, are short, or are longer than a line."""
+    for name, value in told.items():
+        print(f"{name} is {value} and no other")
+        print(json.dumps({name: value}), yaml.safe_dump({name: value}, width=10))
+    for name in ("LEAKY_FOUR_TOKEN", "LEAKY_SEVEN_TOKEN", "LEAKY_NUMBER_PASSWORD"):
+        print(os.environ[name])
+    for before in (249_990, 999_990):
+        print("x" * before + os.environ["LEAKY_TOKEN"] + "y" * 9)
+    print("password: >-\n  canary-folded\n  canary-in-lines\nnext: 1")
+    print('api_key: "canary-continued \\\n  \\ canary\\x2dtoo"')
+    return {
+        "password": 71829304,
+        "told": told,
+        "as texts": {name: str(value) for name, value in told.items()},
+        "lines": str(told["lines"]).splitlines(),
+        "long": "x" * 249_990 + os.environ["LEAKY_TOKEN"],
     }
 
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from gameday import clean
 from gameday.evidence.record import Record
 from gameday.evidence.report import markdown, markup
 from tests.evidence import example
@@ -95,7 +96,7 @@ def test_hostile_text_is_only_text(record):
 
 @given(st.text())
 def test_any_text_is_shown_as_it_is(text):
-    wanted = " ".join(markup.CONTROL.sub(" ", text).split()) or "–"
+    wanted = " ".join(clean.line(text).split()) or "–"
     # a reader of Markdown replaces what is no character, and trims
     if "\ufffd" not in wanted:
         assert shown(markup.text(text)) == wanted

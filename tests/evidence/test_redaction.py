@@ -36,12 +36,31 @@ ENVIRONMENT = {
     "LEAKY_PASSWORD": 'canary"environment\\password',
     "LEAKY_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----\ncanaryPrivateLine1\ncanaryPrivateLine2\n"
     "-----END PRIVATE KEY-----",
+    "LEAKY_FOUR_TOKEN": "h~x7",
+    "LEAKY_SEVEN_TOKEN": "k9~w2~p",
+    "LEAKY_NUMBER_PASSWORD": "0048151623",
     "FROM_ENV": "canary-chaoslib-env",
     "LOCUST_PASSWORD": "canary-locust-password",
 }
 LITERAL, CONFIGURED, GIVEN = "canary-chaoslib-literal", "canary-configured", "canary-given-by-var"
 ADDRESS, QUERY, HEADER = "canary-address-pw", "canary-query-token", "canary-header-token"
 FILED = "canary-from-a-file"
+# secrets that are no texts, short, folded, of several short lines, or end with a newline
+SHAPES = """
+    number: 90817263
+    short: 47118
+    fraction: 908.17263
+    folded: >
+      q~7w
+      z~8v
+    continued: "b~1 \\
+      c~2"
+    escaped: "e\\x7e5 f\\u007e6"
+    lines: |
+      u~1a
+      u~2b
+"""
+SHAPED = ("90817263", "47118", "908.17263", "q~7w z~8v", "b~1 c~2", "e~5 f~6", "e\\x7e5", "u~1a", "u~2b")
 CANARIES = [
     *(value for name, value in ENVIRONMENT.items() if name != "LEAKY_PRIVATE_KEY"),
     "canaryPrivateLine1",
@@ -55,6 +74,7 @@ CANARIES = [
     json.dumps(ENVIRONMENT["LEAKY_PASSWORD"])[1:-1],
     json.dumps(ENVIRONMENT["LEAKY_SECRET"])[1:-1],
     *("canary-in-a-title", "canary-as-an-option"),
+    *("48151623", "71829304", *SHAPED),
 ]
 LOCUSTFILE = """
 import os, sys
@@ -83,7 +103,7 @@ def experiment(url: str) -> dict[str, Any]:
         "expect": "any",
     }
     leaky = "tests.evidence.leaky"
-    secrets = ["app", "other"]
+    secrets = ["app", "other", "shapes"]
 
     def step(name: str, func: str, **arguments: Any) -> dict[str, Any]:
         made = action(name, leaky, func, **arguments)
@@ -106,6 +126,7 @@ def experiment(url: str) -> dict[str, Any]:
         "configuration": {
             "db_password": CONFIGURED,
             "given_password": {"type": "env", "key": "NOT_SET", "default": "x"},
+            "typed": {"type": "env", "key": "LEAKY_NUMBER_PASSWORD", "env_var_type": "int"},
         },
         "secrets": {
             "app": {
@@ -116,6 +137,7 @@ def experiment(url: str) -> dict[str, Any]:
                 "header_token": HEADER,
             },
             "other": {"filed": {"type": "file", "path": "secret.txt"}},
+            "shapes": "SHAPES",
         },
         "objectives": {"sustain": "500ms", "baseline": "500ms", "after-check": "200ms"},
         "slis": [{"name": "health", "source": "probe", "probe": probe, "objective": "100%", "window": "1s"}],
@@ -137,6 +159,9 @@ def experiment(url: str) -> dict[str, Any]:
             step("print the configuration", "prints", told="${db_password}"),
             step("print what was given", "prints", told="${given_password}"),
             step("give", "gives", told="${literal}"),
+            step(
+                "shapes", "shapes", told={name: f"${{{name}}}" for name in (*yaml.safe_load(SHAPES), "typed")}
+            ),
             {"type": "action", "name": "command", "provider": {**command, "secrets": secrets}},
             {"type": "probe", "name": "call", "provider": {**call, "secrets": secrets}},
             {**step("break", "breaks", path="broken"), "role": "fault"},
@@ -149,10 +174,11 @@ def experiment(url: str) -> dict[str, Any]:
 
 
 class ProcessList:
-    """Looks at the command lines of a process and its children for as long as it lasts."""
+    """Looks at a process and its children for as long as it lasts: their command lines and environments."""
 
     def __init__(self, pid: int) -> None:
         self.seen: set[str] = set()
+        self.environments: dict[str, str] = {}
         self.process = psutil.Process(pid)
         self.thread = threading.Thread(target=self.look, daemon=True)
         self.thread.start()
@@ -160,21 +186,28 @@ class ProcessList:
     def look(self) -> None:
         while self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
             try:
-                for each in [self.process, *self.process.children(recursive=True)]:
-                    self.seen.add(" ".join(each.cmdline()))
-            except psutil.Error:
+                children = self.process.children(recursive=True)
+                for each in [self.process, *children]:
+                    line = " ".join(each.cmdline())
+                    self.seen.add(line)
+                    if children:  # it has begun
+                        self.environments[line] = Path(f"/proc/{each.pid}/environ").read_text(
+                            errors="replace"
+                        )
+            except (psutil.Error, OSError):
                 pass
             time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
-def leaked(tmp_path_factory: pytest.TempPathFactory, key_pair: KeyPair) -> Iterator[tuple[Pack, set[str]]]:
-    """The pack of a leaky run, and the command lines that were seen while it lasted."""
+def leaked(tmp_path_factory: pytest.TempPathFactory, key_pair: KeyPair) -> Iterator[tuple[Pack, ProcessList]]:
+    """The pack of a leaky run, and the processes that were seen while it lasted."""
     folder = tmp_path_factory.mktemp("leaky")
     (folder / "users.py").write_text(LOCUSTFILE)
     (folder / "secret.txt").write_text(FILED)
     with serving(folder) as service:
-        (folder / "x.yaml").write_text(yaml.safe_dump(experiment(service.url), sort_keys=False))
+        text = yaml.safe_dump(experiment(service.url), sort_keys=False)
+        (folder / "x.yaml").write_text(text.replace(" SHAPES\n", SHAPES))
         command = [
             sys.executable,
             "-m",
@@ -182,8 +215,6 @@ def leaked(tmp_path_factory: pytest.TempPathFactory, key_pair: KeyPair) -> Itera
             "run",
             "x.yaml",
             "--plain",
-            "--key",
-            str(key_pair.private),
         ]
         command += ["--var", f"given_password={GIVEN}"]
         process = subprocess.Popen(
@@ -192,14 +223,20 @@ def leaked(tmp_path_factory: pytest.TempPathFactory, key_pair: KeyPair) -> Itera
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+            env={
+                **os.environ,
+                **ENVIRONMENT,
+                "PYTHONPATH": str(ROOT),
+                "GAMEDAY_SIGNING_KEY": key_pair.private.read_text(),
+                "GAMEDAY_SIGNING_KEY_PASSWORD": "",
+            },
         )
         listed = ProcessList(process.pid)
         _, said = process.communicate(timeout=120)
         listed.thread.join(10)
     assert packs(folder / "results"), said
     (folder / "said").write_text(said)
-    yield packs(folder / "results")[-1], listed.seen
+    yield packs(folder / "results")[-1], listed
     shutil.rmtree(folder)
 
 
@@ -218,7 +255,7 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
             yield path.relative_to(folder).as_posix(), path.read_bytes().decode(errors="replace")
 
 
-def test_no_canary_is_in_any_file_of_the_pack(leaked: tuple[Pack, set[str]]) -> None:
+def test_no_canary_is_in_any_file_of_the_pack(leaked: tuple[Pack, ProcessList]) -> None:
     pack, _ = leaked
     assert len(set(CANARIES)) >= 30
     found = [(name, canary) for name, text in texts(pack.folder) for canary in CANARIES if canary in text]
@@ -227,13 +264,14 @@ def test_no_canary_is_in_any_file_of_the_pack(leaked: tuple[Pack, set[str]]) -> 
     assert "canary" not in everything.lower().replace("canary_", ""), "not even a piece of one"
 
 
-def test_every_channel_was_used(leaked: tuple[Pack, set[str]]) -> None:
+def test_every_channel_was_used(leaked: tuple[Pack, ProcessList]) -> None:
     pack, _ = leaked
     names = ["logs/engine.log", "logs/locust.log", "journal.json", "timeline.jsonl", "experiment.yaml"]
     for name in names:
         assert REDACTED in (pack.folder / name).read_text(), name
     steps = {step.name: step for step in pack.read_record().steps}
     assert steps["break"].proof == f"proof {REDACTED}"
+    assert steps["shapes"].status == "succeeded"
     assert steps["raise"].error == f"RuntimeError: cannot log in with {REDACTED}"
     assert any(undo.detail == f"undone with {REDACTED}" for undo in pack.read_record().undo)
     assert "half a line at the end" in (pack.logs / "engine.log").read_text()
@@ -241,27 +279,43 @@ def test_every_channel_was_used(leaked: tuple[Pack, set[str]]) -> None:
     assert f"GET /{REDACTED}" in series and f"GET /health?token={REDACTED}" in series
 
 
-def test_what_people_see_has_no_canary_either(leaked: tuple[Pack, set[str]]) -> None:
+def test_what_people_see_has_no_canary_either(leaked: tuple[Pack, ProcessList]) -> None:
     pack, _ = leaked
     said = (pack.folder.parents[1] / "said").read_text()
     assert "the undo of this action would put a secret on disk" in said
     assert not [canary for canary in CANARIES if canary in said]
 
 
-def test_an_action_whose_undo_would_hold_a_secret_is_not_played(leaked: tuple[Pack, set[str]]) -> None:
+def test_an_action_whose_undo_would_hold_a_secret_is_not_played(leaked: tuple[Pack, ProcessList]) -> None:
     pack, _ = leaked
     assert not (pack.folder.parents[1] / "acted").exists()
 
 
-def test_the_process_list_shows_only_what_the_file_itself_puts_there(leaked: tuple[Pack, set[str]]) -> None:
-    _, seen = leaked
+def test_the_process_list_shows_only_what_the_file_itself_puts_there(
+    leaked: tuple[Pack, ProcessList],
+) -> None:
+    seen = leaked[1].seen
     assert any("gameday.observe.prober" in line for line in seen)
     mine = [line for line in seen if "gameday" in line or "locust" in line]
     given = f"given_password={GIVEN}"  # typed on the command line by whoever ran it
     assert not [(line, c) for line in mine for c in CANARIES if c in line.replace(given, "")]
 
 
-def test_a_redacted_pack_verifies(leaked: tuple[Pack, set[str]], key_pair: KeyPair) -> None:
+def test_no_process_of_the_run_was_started_with_the_signing_key(
+    leaked: tuple[Pack, ProcessList], key_pair: KeyPair
+) -> None:
+    started_with = leaked[1].environments
+    for name in ("gameday run", "engine", "prober", "locust", "undoing", "guardian", "filter.py"):
+        assert any(name in line for line in started_with), name
+    key = key_pair.private.read_text().splitlines()[1]
+    found = [line for line, text in started_with.items() if key in text or "GAMEDAY_SIGNING" in text]
+    assert found == []
+    assert not [
+        line for line, text in started_with.items() if "HANDED_OVER" in text and "gameday run" not in line
+    ]
+
+
+def test_a_redacted_pack_verifies(leaked: tuple[Pack, ProcessList], key_pair: KeyPair) -> None:
     assert verify(leaked[0], keys.public_key(key_pair.public)).findings == []
 
 

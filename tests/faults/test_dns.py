@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from gameday.errors import FaultError
-from gameday.faults.dns import override
+from gameday.faults.dns import forget, is_forgotten, override
 from gameday.faults.undolog import UndoLog
 from tests.faults.parts import need_root, undo_twice
 
@@ -98,3 +99,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, undo_log: UndoLog) ->
     with pytest.raises(FaultError, match="there is no hosts file"):
         override("a.example", "192.0.2.1", str(tmp_path / "none"))
     assert undo_log.entries() == []
+
+
+def test_many_undos_at_once_leave_no_line_and_lose_none_of_others(hosts: Path, undo_log: UndoLog) -> None:
+    before = hosts.read_bytes()
+    for number in range(12):
+        override(name=f"orders{number}.example", address="192.0.2.1", hosts_file=str(hosts))
+    calls = [entry.call["arguments"] for entry in undo_log.owed()]
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda arguments: forget(**arguments), calls))
+    assert hosts.read_bytes() == before
+    assert all(is_forgotten(**arguments) for arguments in calls)

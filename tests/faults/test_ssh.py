@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
 
 from gameday.errors import FaultError
+from gameday.faults import host, ssh
 from gameday.faults.clock import offset
 from gameday.faults.disk import fill
 from gameday.faults.dns import override
@@ -163,6 +165,21 @@ def test_files_are_changed_and_put_back_there(sshd: Sshd, tmp_path: Path, undo_l
     for entry in undo_log.owed():
         undo_twice(entry)
     assert (hosts.read_text(), control.read_text()) == ("127.0.0.1 localhost\n", "+0\n")
+
+
+def test_two_at_once_change_a_file_there_one_after_the_other(sshd: Sshd, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("")
+    with at(sshd.url()) as there, there.locked(str(hosts)):
+        with at(None) as here, pytest.raises(FaultError, match="another gameday changes"):
+            with patch.object(host, "LOCK_WITHIN_S", 0.1), here.locked(str(hosts)):
+                pass
+    with at(None) as here, here.locked(str(hosts)), at(sshd.url()) as there:
+        with patch.object(ssh, "LOCK_WITHIN_S", 0.1), pytest.raises(FaultError, match="another gameday"):
+            with there.locked(str(hosts)):
+                pass
+    with at(sshd.url()) as there, there.locked(str(hosts)):
+        pass
 
 
 def test_a_disk_is_filled_and_emptied_there(sshd: Sshd, tmp_path: Path, undo_log: UndoLog) -> None:

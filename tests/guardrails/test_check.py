@@ -218,7 +218,10 @@ def test_the_stricter_of_file_and_organisation_wins(here: Path, victim: subproce
         ),
     ],
 )
-def test_an_organisations_file_that_is_wrong_says_where(toml: str, message: str, here: Path) -> None:
+def test_an_organisations_file_that_is_wrong_says_where(
+    toml: str, message: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here))  # so that the file is the user's own
     (here / "gameday.toml").write_text(toml)
     with pytest.raises(InvalidInput) as error:
         permit(here, {})

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gameday.measure import bounds
+from gameday.measure.bounds import Edges, Limits, answers_after, ended
 from gameday.measure.outage import Criteria, Outage, find_outages
 from gameday.measure.sli import COLUMNS, Goodness, Judged, judge
 from tests.measure.histories import MS, S, at, judged, only, outages, samples
@@ -64,11 +66,45 @@ def test_what_hides_does_not_reach_into_the_outage_before() -> None:
     assert second.began.low_ns == at(6.5)
 
 
+@pytest.mark.parametrize(("before", "low_s"), [(1, 0), (2, 0), (3, 0.1)])
+def test_what_hides_reaches_to_the_first_sample_where_there_are_no_more(before: int, low_s: float) -> None:
+    outage = only(outages("+" * before + "-" * 30 + "+" * 40))  # so many hide one
+    assert outage.began.low_ns == at(low_s)
+
+
+NOISY = {"objective": "9/10", "window_s": 5, "steady_bad": 5, "steady_total": 500}
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 1024])
+def test_what_hides_is_the_same_in_whatever_pieces_it_is_looked_for(
+    step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "STEP", step)
+    made = judged("+" * 382 + "-+++++" * 3 + "-+" * 5 + "-")
+    edges = Edges(floor=0, first=400, last=410, surely_first=400, surely_last=410, sustained=411)
+    assert bounds._first_outside(made, edges, np.arange(399, 0, -1), Fraction(11, 1002)) == 323
+
+
+def test_each_sample_counts_for_what_the_outage_explains_it_better_than_the_steady_state() -> None:
+    good = np.array([True, False, False, True])
+    shares = [(1 / 4) / 0.9, (3 / 5) / 0.1, (4 / 6) / 0.1, (2 / 7) / 0.9]
+    assert bounds._log_ratios(good, own=3, other=1, error=0.1) == pytest.approx(np.log(shares))
+
+
+@pytest.mark.parametrize(("marks", "place"), [("-" * 30 + "++++", 31), ("-" * 30 + "+-++", None)])
+def test_without_errors_in_the_steady_state_another_bad_sample_ends_what_hides(
+    marks: str, place: int | None
+) -> None:
+    edges = Edges(floor=0, first=0, last=29, surely_first=0, surely_last=29, sustained=34)
+    with np.errstate(divide="raise"):
+        found = bounds._first_outside(judged(marks), edges, np.arange(30, 34), Fraction(0))
+    assert found == place
+
+
 def test_errors_of_the_steady_state_beside_an_outage_do_not_end_what_hides() -> None:
-    objective = {"objective": "9/10", "window_s": 5, "steady_bad": 5, "steady_total": 500}
-    assert hidden("-" * 30, **objective)[0] >= 1
-    clean = hidden("-+" * 30 + "-", **objective)
-    noisy = only(outages("+" * 392 + "-+++++++" + "-+" * 30 + "-" + "+" * 400, sustain_s=39.9, **objective))
+    assert hidden("-" * 30, **NOISY)[0] >= 1
+    clean = hidden("-+" * 30 + "-", **NOISY)
+    noisy = only(outages("+" * 392 + "-+++++++" + "-+" * 30 + "-" + "+" * 400, sustain_s=39.9, **NOISY))
     reach = 400 - round((noisy.began.low_ns - at(0)) / (100 * MS)) - 1
     assert noisy.impact_ns == at(40) and reach > clean[0]
 
@@ -148,13 +184,28 @@ def test_a_prober_that_was_held_up_when_the_service_came_back_is_told_by_all_of_
     assert outage.ended.low_ns <= at(4) <= outage.ended.high_ns
 
 
-def test_a_closed_loop_has_its_widest_gap_for_a_period() -> None:
-    made = frozen()
+def without(made: Judged, begin: int, end: int) -> Judged:
+    """The samples but for those from `begin` to before `end`."""
     kept = np.ones(len(made), dtype=bool)
-    kept[40:43] = False
-    gappy = replace(made, **{name: getattr(made, name)[kept] for name in COLUMNS})
-    ended = found(gappy, period_ns=None).ended
+    kept[begin:end] = False
+    return replace(made, **{name: getattr(made, name)[kept] for name in COLUMNS})
+
+
+def test_a_closed_loop_has_its_widest_gap_for_a_period() -> None:
+    ended = found(without(frozen(), 40, 43), period_ns=None).ended
     assert ended is not None and ended.low_ns == at(8) - 402 * MS
+
+
+@pytest.mark.parametrize(
+    ("gone", "last_timeout_s", "gap_ms"),
+    [((21, 24), 8, 400), ((69, 71), 7.8, 300), ((17, 20), 8, 100), ((72, 75), 8, 100)],
+)
+def test_the_widest_gap_is_looked_for_from_the_first_bad_sample_to_the_first_good_one(
+    gone: tuple[int, int], last_timeout_s: float, gap_ms: int
+) -> None:
+    closed, asked = (found(without(frozen(), *gone), period_ns).ended for period_ns in (None, 100 * MS))
+    assert closed is not None and closed.low_ns == at(last_timeout_s) - (gap_ms + 2) * MS
+    assert asked is not None and asked.low_ns == at(last_timeout_s) - 102 * MS  # a prober has its period
 
 
 def test_late_answers_say_when_a_frozen_service_came_back_too() -> None:
@@ -166,6 +217,44 @@ def test_late_answers_say_when_a_frozen_service_came_back_too() -> None:
     ended = found(replace(made, done_ns=done)).ended
     assert ended is not None
     assert ended.low_ns == at(8) - 102 * MS
+
+
+@pytest.mark.parametrize(
+    ("marks", "done_s", "answered_s"),
+    [
+        ("TTL", (3, 3.5, 4), 4),  # after the last timeout
+        ("LTTL", (3, 3.5, 4, 4.5), 4.5),  # not before it
+        ("TLLL", (4, 4, 6, 5), 5),  # nor with it; the first of several
+        ("LLL", (4, 3, 5), 3),  # no timeout
+        ("LTT", (3, 3.5, 4), 4),  # no answer after the last one, which then says it
+    ],
+)
+def test_a_service_that_hung_answered_with_the_first_late_answer_after_the_last_timeout(
+    marks: str, done_s: tuple[float, ...], answered_s: float
+) -> None:
+    made = judge(samples("-" + marks + "L"), Goodness(within_ns=250 * MS))
+    made = replace(made, done_ns=np.array([at(second) for second in (2, *done_s, 2)]))
+    assert bounds._answered_late_ns(made, np.arange(1, 1 + len(marks))) == at(answered_s)
+
+
+def test_a_good_answer_that_was_sooner_than_the_late_ones_says_when_a_service_that_hung_was_back() -> None:
+    made = judge(samples("+" * 20 + "T" * 50 + "L" + "+" * 60))
+    made = replace(made, good=made.good & (np.arange(131) != 70), late=made.late | (np.arange(131) == 70))
+    done = made.done_ns.copy()
+    done[70:82] = at(8.5), at(8.2), *[at(8.3)] * 10
+    ended = found(replace(made, done_ns=done)).ended
+    assert ended is not None and ended.low_ns == at(8.2) - 102 * MS
+
+
+def test_an_outage_ended_after_its_last_sure_failure_whatever_failed_after_that() -> None:
+    made = judged("+" * 20 + LONG + "+" * 40)
+    edges = Edges(floor=0, first=20, last=79, surely_first=20, surely_last=60, sustained=110)
+    assert ended(made, edges, 80, Limits(2 * MS, 100 * MS, Fraction(0))).low_ns == at(6)
+
+
+def test_answers_to_what_was_due_when_the_first_one_came_count_even_after_the_sustain_period() -> None:
+    made = judged("+++", latency_ms=100)
+    assert answers_after(made, 0, 1).tolist() == [at(0.1), at(0.2)]
 
 
 def test_the_first_good_answer_counts_in_whatever_order_they_came() -> None:

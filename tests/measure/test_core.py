@@ -113,6 +113,13 @@ def test_a_window_that_missed_earlier_than_the_best_stretch_draws_the_core_out()
     assert first <= miss < 102 and last == 301
 
 
+def test_a_core_that_starts_with_the_sample_whose_window_misses_is_not_drawn_out() -> None:
+    # a window of 2 s bears two errors: the first one of the outage is one too many
+    marks = "+" * 50 + "--" + "+" * 9 + "-" * 20 + "+" * 60
+    assert windows(marks, window_s=2).misses[0] == 61
+    assert core(marks, 61, STEADY, window_s=2) == (61, 80)
+
+
 def test_the_search_ends_when_the_sustain_period_brings_nothing_more() -> None:
     marks = "+" * 50 + "-" * 10 + "+" * 60 + "-" * 10 + "+" * 60
     assert core(marks, 55, STEADY, sustain_s=5) == (50, 59)
@@ -126,6 +133,11 @@ def test_the_core_begins_after_its_floor() -> None:
 def test_a_long_outage_is_found_whole() -> None:
     marks = "+" * 50 + "-" * 5000 + "+" * 100
     assert core(marks, 55, STEADY) == (50, 5049)
+
+
+def test_the_core_is_the_same_in_whatever_pieces_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gameday.measure.core.STEP", 1)
+    assert core("+" * 50 + "-+" * 30 + "+" * 100, 70, STEADY) == (50, 108)
 
 
 def test_a_long_partial_outage_is_found_whole() -> None:
@@ -151,6 +163,10 @@ def test_without_errors_in_the_steady_state_every_edge_is_sure() -> None:
 
 def test_an_edge_that_is_much_likelier_the_outage_s_is_sure() -> None:
     assert sure("-" * 20, Fraction(1, 5000)) == (0, 19)
+
+
+def test_what_follows_the_core_does_not_move_its_edges() -> None:
+    assert sure_edges(windows("-" * 21), Core(0, 19), Fraction(1, 5000)) == (0, 19)
 
 
 def test_two_errors_may_stand_at_an_edge() -> None:

@@ -6,7 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from tests.measure.histories import Run, at, failover, fault, ledger, out, run, sli, step
+from gameday.measure.figures import criteria, watched_span
+from gameday.measure.outage import Criteria
+from gameday.measure.plan import Plan
+from tests.measure.histories import MS, Run, S, at, failover, fault, judged, ledger, out, run, sli, step
 
 TWO = (sli("a"), sli("b"))
 LOAD = (sli(), sli("load", source="load", period=None))
@@ -144,6 +147,14 @@ def test_the_steady_state_is_the_baseline() -> None:
     assert drill.figures.slis[0].longest_good_ns == 2_000_000
 
 
+def test_outages_are_found_by_what_the_plan_says_and_the_baseline_shows() -> None:
+    asked, plan = sli(objective="90%", window=2.0), Plan(sustain=3.0)
+    found = criteria(asked, plan, judged("++-+L---"), (at(0), at(0.5)))
+    assert found == Criteria(Fraction(9, 10), 2 * S, 3 * S, 300 * MS, 100 * MS, steady_bad=1, steady_total=5)
+    closed_loop = sli(source="load", period=None)
+    assert criteria(closed_loop, plan, judged("+"), (at(0), at(1))).period_ns is None
+
+
 def test_a_run_without_a_baseline_has_no_share_before() -> None:
     drill = run(phases={"method": 5, "recovery": 15, "verification": 25, "undo": 26})
     assert drill.figures.slis[0].before is None
@@ -176,6 +187,10 @@ def test_recorders_are_listed_with_their_longest_silence() -> None:
     assert found["health"].silence.longest_gap_ns == 500_000_000
     assert (found["health"].samples, found["health"].period_ns) == (316, 100_000_000)
     assert found["ledger"].period_ns == 100_000_000
+
+
+def test_in_a_run_that_came_to_no_baseline_nothing_is_watched() -> None:
+    assert watched_span(run(phases={"warm-up": 0, "undo": 5}).history) == (0, 0)
 
 
 def test_a_run_without_slis_has_no_rto() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gameday.clock import Tie
 from gameday.measure.history import History, from_timeline
 from tests.measure.histories import S, at
 
@@ -16,8 +17,8 @@ def event(seconds: float, event: str, /, **more: Any) -> dict[str, Any]:
     return {"t_ns": at(seconds), "event": event, **more}
 
 
-def clock(seconds: float, off_ns: int = 0) -> dict[str, Any]:
-    return event(seconds, "clock", monotonic_ns=at(seconds), utc_ns=round(seconds * S) + off_ns)
+def clock(seconds: float, off_ns: int = 0, **more: Any) -> dict[str, Any]:
+    return event(seconds, "clock", monotonic_ns=at(seconds), utc_ns=round(seconds * S) + off_ns, **more)
 
 
 def phase(seconds: float, name: str) -> dict[str, Any]:
@@ -56,6 +57,23 @@ def test_a_run_that_was_killed_ends_with_its_last_event() -> None:
     assert found.phases["method"] == (at(3), at(7))
 
 
+def test_a_run_without_anything_but_its_clock_ends_where_it_starts() -> None:
+    found = from_timeline([{"t_ns": 0, "event": "clock", "monotonic_ns": 0, "utc_ns": 7}])
+    assert (found.ended, found.phases, found.steps) == (Tie(0, 7), {}, ())
+
+
+def test_the_last_clock_says_how_late_it_was_at_the_end() -> None:
+    found = from_timeline([clock(0), clock(20, off_ns=3)])
+    assert (found.started, found.ended) == (Tie(at(0), 0), Tie(at(20), 20 * S + 3))
+    assert from_timeline([clock(0), clock(9, off_ns=1), clock(20, off_ns=3)]).ended.utc_ns == 20 * S + 3
+
+
+def test_a_clock_says_which_boot_it_counts_from() -> None:
+    found = from_timeline([clock(0, boot="first"), clock(20, boot="second")])
+    assert (found.started.boot, found.ended.boot) == ("first", "second")
+    assert history().started.boot is None
+
+
 def test_the_phase_of_a_moment() -> None:
     found = history(phase(3, "method"))
     assert [found.phase_at(at(s)) for s in (0.5, 1, 2.999, 3, 19.9, 20)] == [
@@ -86,6 +104,21 @@ def test_a_step_has_what_its_two_events_tell() -> None:
 def test_a_step_without_an_end_is_unfinished() -> None:
     step = history(started(3)).steps[0]
     assert (step.ended_ns, step.status, step.has_failed) == (None, "unfinished", True)
+
+
+def test_steps_of_one_name_that_overlap_each_have_their_own_end() -> None:
+    steps = history(
+        started(3, id="a"), started(4, id="b"), finished(5, id="a"), finished(9, id="b", landed=True)
+    ).steps
+    assert [(step.id, step.ended_ns, step.landed) for step in steps] == [
+        ("a", at(5), None),
+        ("b", at(9), True),
+    ]
+
+
+def test_without_ids_an_end_is_of_the_newest_unfinished_step_of_its_name() -> None:
+    steps = history(started(3), started(4), started(5, name="look"), finished(6), finished(9)).steps
+    assert [step.ended_ns for step in steps] == [at(9), at(6), None]
 
 
 def test_a_step_that_says_no_status_failed() -> None:

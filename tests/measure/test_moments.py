@@ -36,3 +36,8 @@ def test_failover_and_failback_are_the_starts_of_their_first_steps() -> None:
     back = step("home", 20, 21, role="failback", phase="undo")
     found = moments([fault(), failover(8, 9), failover(7, 10), back])
     assert (found["failover"], found["failback"]) == (at(7), at(20))
+
+
+def test_without_steps_there_is_no_moment() -> None:
+    names = ("inject", "detect", "declare", "failover", "takeover", "failback")
+    assert moments([]) == dict.fromkeys(names)

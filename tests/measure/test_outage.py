@@ -1,5 +1,6 @@
 """Outages from literal samples: the figure, and the bounds that hold the truth."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -72,7 +73,44 @@ def test_a_second_outage_after_a_sustained_recovery_is_another_one():
 def test_a_recovery_that_is_not_seen_to_hold_is_not_one():
     outage = only(find_outages(judged("+" * 20 + "-" * 5 + "+" * 10), rules()))
     assert outage.recovered_ns is None
-    assert outage.seconds is None and outage.high_s is None
+    assert outage.seconds is None and outage.low_s is None and outage.high_s is None
+
+
+@pytest.mark.parametrize(("after", "is_back"), [(19, False), (20, True)])
+def test_a_recovery_is_seen_whole_when_only_a_period_of_the_sustain_is_not(after, is_back):
+    # service is back at 250 ms; it has to be seen until 440 ms, which is the twentieth good sample
+    outage = only(find_outages(judged("+" * 20 + "-" * 5 + "+" * after), rules()))
+    assert (outage.recovered_ns is not None) == is_back
+
+
+@pytest.mark.parametrize("early_ns", [0, 1])
+def test_a_closed_loop_has_to_be_seen_for_the_whole_sustain_period(early_ns):
+    samples = judged("+" * 20 + "-" * 5 + "+" * 21)
+    samples.scheduled_ns[-1] -= early_ns
+    outage = only(find_outages(samples, replace(rules(), period_ns=None)))
+    assert (outage.recovered_ns is None) == bool(early_ns)
+
+
+@pytest.mark.parametrize(("good", "count"), [(20, 1), (21, 2)])
+def test_a_window_that_misses_at_the_end_of_the_sustain_period_is_a_relapse_and_after_it_is_not(good, count):
+    # service is back at 250 ms: a sample at 450 ms is the last of its sustain period
+    found = find_outages(judged("+" * 20 + "-" * 5 + "+" * good + "-" + "+" * 40), rules())
+    assert len(found) == count
+
+
+def test_a_single_bad_sample_may_have_been_no_time_out_at_all():
+    assert only(find_outages(judged("+" * 40 + "-" + "+" * 60), rules())).low_s == 0
+
+
+def test_an_outage_surely_began_before_a_moment_that_its_latest_begin_comes_before():
+    outage = only(find_outages(judged("+" * 20 + "-" * 10 + "+" * 40), rules()))
+    assert not outage.surely_began_before(outage.began.high_ns)
+    assert outage.surely_began_before(outage.began.high_ns + 1)
+
+
+def test_the_first_good_sample_is_found_however_far_it_is():
+    outage = only(find_outages(judged("+" * 20 + "-" * 3000 + "+" * 40), rules()))
+    assert outage.recovered_ns == S + 30202 * MS
 
 
 def test_a_frozen_service_ends_when_its_last_waiting_request_gave_up_not_when_it_was_sent():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gameday.experiment.model import Blocks, recorders
 from gameday.measure.plan import Plan, plan_of
 from gameday.measure.rules import RULES
+from gameday.measure.sli import Goodness
 from tests.measure.histories import MS
 
 
@@ -25,7 +27,9 @@ def test_recorders_have_numbers_since_names_may_look_alike() -> None:
     made = blocks(slis=[probe("注文"), probe("支払"), probe("Orders (EU)"), probe("orders-eu")])
     names = recorders(made.slis)
     assert names == ["probe-1-x", "probe-2-x", "probe-3-orders-eu", "probe-4-orders-eu"]
-    assert [sli.recorder for sli in plan_of(made).slis] == names
+    slis = plan_of(made).slis
+    assert [sli.recorder for sli in slis] == names
+    assert [sli.name for sli in slis] == ["注文", "支払", "Orders (EU)", "orders-eu"]
 
 
 def test_a_load_has_one_recorder_for_all_its_slis() -> None:
@@ -33,6 +37,14 @@ def test_a_load_has_one_recorder_for_all_its_slis() -> None:
     made = blocks(slis=[{"name": n, "source": "load", "objective": "99%"} for n in "ab"], load=load)
     assert [sli.recorder for sli in plan_of(made).slis] == ["load", "load"]
     assert [sli.period for sli in plan_of(made).slis] == [None, None]
+
+
+def test_an_sli_of_the_load_may_be_one_request() -> None:
+    load = {"locustfile": "x.py", "host": "http://localhost"}
+    named = {"name": "a", "source": "load", "objective": "99%", "match": "POST /orders"}
+    sli = plan_of(blocks(slis=[named], load=load)).slis[0]
+    assert sli.match == "POST /orders"
+    assert sli.goodness == Goodness("POST /orders", within_ns=None, is_probed=False)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +72,8 @@ def test_the_period_of_the_ledger_is_that_of_its_writes() -> None:
     plan = plan_of(made)
     assert (plan.slis[0].period, plan.write_period, plan.write_period_ns) == (0.025, 0.025, 25 * MS)
     assert plan.slis[0].goodness.is_probed is False
+    watched = blocks(slis=[probe("a")], ledger={"redis": "redis://x", "rate": "40/s"})
+    assert plan_of(watched).slis[0].period == 0.05
 
 
 def test_without_a_ledger_there_is_no_write_period() -> None:
@@ -81,7 +95,7 @@ def test_only_what_is_watched_has_a_baseline_and_an_after_check() -> None:
     assert (watched.baseline, watched.after_check, watched.is_watched) == (4, 3, True)
 
 
-def test_a_load_alone_is_watched() -> None:
+def test_a_load_or_a_ledger_alone_is_watched() -> None:
     load = {
         "locustfile": "x.py",
         "host": "http://x",
@@ -92,7 +106,10 @@ def test_a_load_alone_is_watched() -> None:
     }
     plan = plan_of(blocks(load=load))
     assert (plan.users, plan.spawn_rate, plan.warm_up, plan.processes, plan.is_watched) == (7, 2, 3, 2, True)
-    assert plan_of(blocks(ledger={"redis": "redis://x"})).is_watched is True
+    assert replace(plan, users=1).is_watched is True
+    for alone in ({"load": load}, {"ledger": {"redis": "redis://x"}}):
+        plan = plan_of(blocks(objectives={"baseline": "4s", "after-check": "3s"}, **alone))
+        assert (plan.baseline, plan.after_check, plan.is_watched) == (4, 3, True)
     assert (plan_of(blocks()).users, plan_of(blocks()).processes) == (0, 1)
 
 

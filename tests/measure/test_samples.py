@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gameday.measure.samples import (
+    LOST,
     ROW_TYPE,
     Samples,
     from_rows,
@@ -69,9 +70,13 @@ def test_rows_are_put_in_the_order_of_their_schedule(tmp_path: Path) -> None:
 
 
 def test_rows_of_one_moment_keep_the_order_in_which_they_were_written() -> None:
-    rows = np.zeros(3, dtype=ROW_TYPE)
-    rows["scheduled_ns"], rows["status"] = [5, 1, 5], [1, 2, 3]
-    assert from_rows(rows).status.tolist() == [2, 1, 3]
+    rows = np.zeros(100, dtype=ROW_TYPE)  # few would be kept in order by any way to sort
+    rows["scheduled_ns"], rows["status"] = [5, 1] * 50, range(100)
+    in_order = [*range(1, 100, 2), *range(0, 100, 2)]
+    assert from_rows(rows).status.tolist() == in_order
+    assert from_rows(rows[:2]).status.tolist() == [1, 0]
+    parts = [from_rows(rows[:70]), from_rows(rows[70:])]
+    assert merge(parts).status.tolist() == in_order
 
 
 def test_a_measured_clock_moves_the_times_onto_the_run_clock(tmp_path: Path) -> None:
@@ -91,6 +96,23 @@ def test_names_have_numbers_and_torn_lines_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "load.names").write_text('{"number": 2, "name": "b"}\n{"number": 1, "na')
     assert read_names(tmp_path / "load") == ("", "", "b")
     assert read_names(tmp_path / "nobody") == ("",)
+    (tmp_path / "load.names").write_text('{"number": 2, "na\n{"number": 1, "name": "a"}\n')
+    assert read_names(tmp_path / "load") == ("", "a")
+
+
+def test_a_name_that_a_power_cut_took_is_told_as_lost(tmp_path: Path) -> None:
+    rows = np.zeros(1, dtype=ROW_TYPE)
+    (tmp_path / "load.names").write_text('{"number": 1, "name": "GET /"}\n')
+    for series, error, lost in ((3, 1, 2), (1, 2, 1), (1, 0, 0)):
+        rows["series"], rows["error"] = series, error
+        (tmp_path / "load.samples").write_bytes(rows.tobytes())
+        assert read(tmp_path / "load").names == ("", "GET /", *[LOST] * lost)
+
+
+def test_a_file_without_rows_has_no_samples(tmp_path: Path) -> None:
+    (tmp_path / "load.samples").touch()
+    found = read(tmp_path / "load")
+    assert (len(found), found.names) == (0, ("",))
 
 
 def test_every_file_of_a_source_is_read_and_no_other(tmp_path: Path) -> None:
@@ -109,6 +131,9 @@ def test_several_files_have_one_set_of_names(tmp_path: Path) -> None:
     merged = merge(parts)
     assert [merged.names[number] for number in merged.series] == ["b", "a"]
     assert merged.names == ("", "a", "b")
+    assert (merged.series.dtype, merged.error.dtype) == (np.uint32, np.uint32)
+    parts = [replace(samples("-"), error=np.array([1], dtype=np.uint32), names=("", of)) for of in "ab"]
+    assert merge(parts).error.tolist() == [1, 2]
 
 
 def test_the_widest_uncertainty_counts() -> None:

@@ -35,6 +35,7 @@ def test_what_was_sent_outside_the_span_breaks_no_silence() -> None:
 def test_nothing_is_watched_in_an_empty_span() -> None:
     assert silence_of(samples("++"), (0, 0), NEVER) == Silence(None)
     assert silence_of(samples("++"), (5, 5), NEVER) == Silence(None)
+    assert Silence(None).longest_gap_s == 0
 
 
 def test_it_is_by_what_was_really_sent() -> None:
@@ -113,6 +114,7 @@ def test_what_was_given_up_late_was_skipped_by_a_recorder_that_was_held_up() -> 
 
 
 def test_what_was_not_sent_outside_the_span_does_not_matter() -> None:
+    assert silence_of(samples("S" + "+" * 19 + "S"), ALL, NEVER).unexplained == 1
     assert silence_of(samples("S" * 5 + "+" * 15 + "S"), (at(0.5), at(2)), NEVER).unexplained == 0
 
 
@@ -156,6 +158,8 @@ def test_a_part_of_a_delay_counts_as_a_part() -> None:
     made = samples("L" * 6, delays_ms={4: 80})
     assert (Delays.of(made).longest_inside(made) / MS).tolist() == [0, 0, 80, 80, 0, 0]
     assert (Delays.of(made).longest_inside(samples("+" * 3, latency_ms=240)) / MS).tolist() == [0, 0, 40]
+    twice = Delays.of(samples("++++", delays_ms={2: 20, 3: 90}))
+    assert (twice.longest_inside(samples("+" * 3, latency_ms=230)) / MS).tolist() == [20, 30, 90]
 
 
 def test_without_delays_nothing_was_held_up() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from gameday.measure.samples import Samples
 from gameday.measure.sli import Goodness, Judged, judge, shares_over_time
@@ -53,6 +54,8 @@ def test_what_was_not_sent_says_nothing() -> None:
 def test_an_answer_that_was_late_only_because_it_was_sent_late_says_nothing() -> None:
     sent_late = samples("+" * 4, latency_ms=200, delays_ms={1: 50, 2: 51})
     assert marks(judge(sent_late, Goodness(within_ns=250 * MS))) == {0: "+", 1: "+", 3: "+"}
+    by_just_its_delay = samples("++", latency_ms=250, delays_ms={1: 50})
+    assert marks(judge(by_just_its_delay, Goodness(within_ns=250 * MS))) == {0: "+"}
 
 
 def test_an_answer_that_is_late_without_its_delay_too_is_bad() -> None:
@@ -124,6 +127,7 @@ def test_the_uncertainty_of_a_remote_clock_is_kept() -> None:
     assert judge(replace(samples("++"), uncertainty_ns=5)).between(0, at(9)).uncertainty_ns == 5
 
 
+@pytest.mark.filterwarnings("error")
 def test_shares_over_time_are_those_of_the_trailing_window() -> None:
     found = shares_over_time(judged("++--"), 200 * MS, np.array([at(0.1), at(0.2), at(0.3), at(9)]))
     assert found[:3].tolist() == [1, 0.5, 0] and np.isnan(found[3])

@@ -35,6 +35,10 @@ def test_while_less_than_a_window_has_passed_it_is_filled_up_with_good_samples()
     assert misses("+-+-" + "+" * 30, "9/10") == list(range(3, 11))
 
 
+def test_the_first_whole_window_begins_with_the_first_sample_whenever_the_second_one_comes() -> None:
+    assert misses("+..-" + "+" * 30, "8/9") == list(range(1, 9))  # it holds eight samples
+
+
 def test_a_series_shorter_than_a_window_is_filled_up_to_its_own_length() -> None:
     assert misses("-++++", "9/10") == [0, 1, 2, 3, 4]
     assert misses("-+++++++++", "9/10") == []
@@ -67,6 +71,14 @@ def test_samples_of_one_moment_are_in_its_window_whatever_their_order() -> None:
         both = replace(made, scheduled_ns=times)
         assert Windows.of(both, Fraction("9/10"), S).misses.tolist() == []
         assert Windows.of(both, Fraction("91/100"), S).misses.tolist() == list(range(10, 20))
+
+
+def test_a_sample_a_nanosecond_before_another_has_a_window_of_its_own() -> None:
+    made = judged("+" * 9 + "-+" + "+" * 12)
+    times = made.scheduled_ns.copy()
+    times[10] = times[9] + 1
+    apart = replace(made, scheduled_ns=times)
+    assert Windows.of(apart, Fraction("91/100"), S).misses.tolist() == list(range(9, 19))
 
 
 def test_no_window_misses_when_all_is_good() -> None:

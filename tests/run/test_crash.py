@@ -26,7 +26,7 @@ from gameday.evidence.verify import verify
 from gameday.faults.host import Local
 from gameday.faults.undolog import UndoLog
 from gameday.run.children import wait_until
-from gameday.run.crew import left_over
+from gameday.run.custody import Custody
 from tests.faults.parts import need
 from tests.faults.test_network import connect, in_namespace, ip, listen
 from tests.run.conftest import Game, Service, action, drill
@@ -212,7 +212,7 @@ def recovery(game: Game, folder: Path) -> subprocess.Popen[bytes]:
 def check(pack: Pack, target: str, killed_ns: int | None, had_record: bool) -> None:
     """A finished run: all undone, a record whose verdict knows of the kill, a seal that verifies."""
     assert wait_until(pack.record.exists, 30), f"{pack.folder} has no record"
-    assert wait_until(lambda: not left_over(pack), 5), left_over(pack)
+    assert wait_until(lambda: Custody.of(pack).is_foreign, 30)  # nothing is kept of what has ended
     # the guardian may still be at it
     assert wait_until(lambda: verify(pack).findings == [], 30), verify(pack).findings
     assert UndoLog(pack.undo_log).owed() == []

@@ -127,7 +127,7 @@ def test_recover_finishes_what_runner_and_guardian_left(service: Service, start:
     assert not is_running(service)
     refused = gameday("run", "experiment.yaml", "--results", str(game.results), cwd=tmp_path)
     assert refused.returncode == 2
-    assert f"gameday recover {game.pack.name}" in refused.stderr
+    assert f"gameday recover {game.pack}" in refused.stderr
     first = gameday("recover", "--results", str(game.results), cwd=tmp_path)
     assert (first.returncode, is_running(service)) == (0, True)
     assert "everything is put back" in first.stdout
@@ -310,3 +310,26 @@ def test_what_a_halted_run_did_is_in_its_journal(service: Service, start: Any, t
     journal = json.loads((game.pack / "journal.json").read_text())
     assert journal["status"] == "interrupted"
     assert [run["activity"]["name"] for run in journal["run"]] == ["first", "freeze"]
+
+
+def test_a_runner_that_stands_still_is_relieved_by_its_guardian(service: Service, start: Any) -> None:
+    game = start(long_pause(service))
+    game.until("is stopped")
+    game.process.send_signal(signal.SIGSTOP)
+    assert wait_until(lambda: is_running(service), 30)
+    assert game.process.wait(10) == -signal.SIGKILL  # nothing may wake it again
+    pack = Pack(game.pack)
+    assert wait_until(pack.record.exists, 30)
+    record = json.loads(pack.record.read_text())
+    assert record["verdict"] == "aborted"
+    assert "the runner was stopped; the guardian put everything back" in record["reasons"][0]
+
+
+def test_a_runner_that_is_stopped_and_let_go_on_at_once_goes_on(service: Service, start: Any) -> None:
+    game = start(drill(service, pause(service, pauses={"after": 0.5})))
+    game.until("is stopped")
+    game.process.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    game.process.send_signal(signal.SIGCONT)
+    _, record = game.end()
+    assert record["verdict"] != "aborted"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, TextIO
 from unittest.mock import patch
 
@@ -11,7 +10,6 @@ import pytest
 
 from gameday.evidence import keep
 from gameday.experiment import lasts
-from gameday.faults.undolog import UndoLog
 from gameday.run import judge
 from gameday.run.runner import Run
 from gameday.run.view import View
@@ -172,20 +170,3 @@ def test_what_is_printed_after_the_seal_changes_nothing_that_is_sealed() -> None
         assert made.pack is not None
         assert [path.read_text() for path in made.pack.logs.iterdir()] == ["before\n"]
         ends_well(made)
-
-
-def test_the_undo_log_of_a_folder_that_is_gone_can_be_read_and_added_to(tmp_path: Path) -> None:
-    from gameday.evidence.pack import Pack
-    from gameday.run.held import Held
-
-    pack = Pack(tmp_path / "run")
-    pack.folder.mkdir()
-    held = Held(pack)
-    identity = UndoLog(pack.undo_log).owe("a", "a", {})
-    pack.undo_log.unlink()
-    pack.folder.rmdir()
-    log = UndoLog(held.undo_log())
-    assert [entry.id for entry in log.owed()] == [identity]
-    log.note(identity, "undone")
-    assert log.owed() == []
-    held.close()

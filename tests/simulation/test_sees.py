@@ -79,7 +79,7 @@ RULES: dict[str, tuple[Any, str, Any, Callable[[], Iterator[Fate]]]] = {
     "what runs on is ended": (
         recovery,
         "end_left_over",
-        lambda pack: None,
+        lambda custody: None,
         lambda: every("kill runner", "plain", **HANGING),
     ),
     "a full disk forgets nothing": (Timeline, "add", forget, lambda: every("full disk", "declared")),

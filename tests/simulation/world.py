@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from gameday import state
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack, packs
@@ -25,6 +26,7 @@ from gameday.evidence.verify import verify
 from gameday.experiment import positions
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
+from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.outcome import EXIT_CODES
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
@@ -91,10 +93,11 @@ class World:
 
         def recover() -> int:
             is_open = False
-            for each in [named] if named else [left.pack for left in unfinished(self.results)]:
+            chosen = [Custody.of(named)] if named else [left.custody for left in unfinished(self.results)]
+            for each in chosen:
                 try:
-                    owed = recover_from_disk(each, (), Sealing(), self.launch)
-                    is_open = is_open or bool(owed)
+                    left = recover_from_disk(each, (), Sealing, self.launch)
+                    is_open = is_open or bool(left.owed)
                 except StillRunning:
                     is_open = True
             return 5 if is_open else 0
@@ -198,7 +201,7 @@ class World:
     @property
     def log(self) -> UndoLog:
         assert self.pack is not None
-        return UndoLog(self.pack.undo_log)
+        return Custody.of(self.pack).undo_log
 
     def record(self) -> Record | None:
         return self.pack.read_record() if self.pack is not None and self.pack.record.exists() else None
@@ -350,7 +353,7 @@ class World:
         for later in entries[number + 1 :]:
             if later.is_owed and later.id not in tried and not is_sparse:
                 self.wrong.append(f"{call} is undone before {later.call}")
-        lock = (self.pack.folder / ".lock").stat()
+        lock = Custody.of(self.pack).lock.path.stat()
         if not any(os.path.samestat(os.fstat(each), lock) for each in player.open_files):
             self.wrong.append(f"{player.name} undoes without the lock")
 
@@ -390,7 +393,7 @@ def world(name: str, seed: int = 0) -> Iterator[World]:
         patch.object(keep, "commit", lambda path: {"git_commit": None, "git_modified": None}),
         patch.object(judge.report, "write", pages_are_not_drawn),
         patch.object(Plain, "event"),
-        patch.dict("os.environ"),
+        patch.dict("os.environ", {state.VARIABLE: str(folder / "state")}),
         machine.installed(),
     ):
         try:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from gameday import clean
 from gameday.evidence.comparison.compare import Comparison
 from gameday.evidence.comparison.differences import Difference
 from gameday.evidence.record import Record
@@ -31,7 +32,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
     """The comparison as plain lines."""
     for name, record in (("before", comparison.before), ("after", comparison.after)):
         yield f"{name:<6}  {told(record)}"
-    yield from (f"note: {_line(note)}" for note in comparison.notes)
+    yield from (f"note: {clean.line(note)}" for note in comparison.notes)
     found = shown(comparison)
     widths = [max(len(cell) for cell in column) for column in zip(*map(_cells, found), strict=True)]
     for difference in found:
@@ -53,7 +54,7 @@ def table(comparison: Comparison) -> RenderableType:
         first, *rest = _cells(difference)
         made.add_row(Text(first, STYLES.get(difference.outcome, "dim")), *map(Text, rest))
     head = [Text(f"before  {told(comparison.before)}"), Text(f"after   {told(comparison.after)}")]
-    notes = [Text(f"note: {_line(note)}", "yellow") for note in comparison.notes]
+    notes = [Text(f"note: {clean.line(note)}", "yellow") for note in comparison.notes]
     ending = [Text(line, "dim") for line in closing(comparison)]
     return Group(*head, *notes, Text(), made, Text(), *ending)
 
@@ -89,7 +90,7 @@ def as_json(comparison: Comparison) -> str:
         }
         for difference in comparison.differences
     ]
-    return json.dumps(made, indent=2, ensure_ascii=False)
+    return json.dumps(made, indent=2)
 
 
 def shown(comparison: Comparison) -> list[Difference]:
@@ -106,13 +107,8 @@ def closing(comparison: Comparison) -> list[str]:
 
 def told(record: Record) -> str:
     """A run in a line."""
-    return _line(f"{record.run_id}  {record.verdict}")
+    return clean.line(f"{record.run_id}  {record.verdict}")
 
 
 def _cells(difference: Difference) -> tuple[str, ...]:
-    return word(difference), _line(difference.name), *map(_line, difference.told)
-
-
-def _line(text: str) -> str:
-    """A text from a file in one line that does nothing to a terminal."""
-    return markup.CONTROL.sub(" ", text)
+    return word(difference), clean.line(difference.name), *map(clean.line, difference.told)

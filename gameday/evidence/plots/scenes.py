@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gameday import clean
 from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
@@ -52,7 +53,11 @@ class Scenes:
     def bands(self) -> list[Band]:
         """The phases, in seconds."""
         return [
-            Band(phase.name, self.ruler.of(phase.started), self.ruler.of(phase.ended or self.record.ended))
+            Band(
+                clean.line(phase.name),
+                self.ruler.of(phase.started),
+                self.ruler.of(phase.ended or self.record.ended),
+            )
             for phase in self.record.phases
         ]
 
@@ -105,7 +110,7 @@ class Scenes:
         return draw(
             Scene(
                 "closeup",
-                f"The longest outage that '{sli.name}' saw, sample by sample",
+                f"The longest outage that '{clean.line(sli.name)}' saw, sample by sample",
                 "Each sample at its scheduled send, as high as its latency; failed samples are crosses.",
                 start_s - aside_s,
                 end_s + aside_s,
@@ -148,7 +153,7 @@ class Scenes:
             at_s = np.union1d(even_s, edges_s)
             shares = shares_over_time(judged, planned.window_ns, self.ruler.at_ns(at_s))
             note = f"objective {sli.objective} good in each {spoken(planned.window)}"
-            yield Trace(sli.name, float(planned.share), note, at_s, shares, shades)
+            yield Trace(clean.line(sli.name), float(planned.share), note, at_s, shares, shades)
 
     def _rates(self, load: Requests | None) -> Iterator[Rate]:
         """How often the load and the ledger asked, and what came of it."""
@@ -180,7 +185,7 @@ class Scenes:
         if not len(samples):
             return None
         sent_s, latency_ms = self.ruler.of_ns(samples.scheduled_ns), samples.latency_ns / 1e6
-        return Requests(name, sent_s, ~samples.ok, latency_ms, outages)
+        return Requests(clean.line(name), sent_s, ~samples.ok, latency_ms, outages)
 
     def _latency_without_load(self) -> Requests | None:
         found = (self._requests(planned.recorder, planned.name) for planned in self.plan.slis)

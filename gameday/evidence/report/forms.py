@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from gameday.errors import GamedayError
 from gameday.evidence import afterwards
+from gameday.evidence.holding import InFolder
 from gameday.evidence.pack import Pack
 from gameday.evidence.report import junit, markdown, pdf, tables
 from gameday.evidence.report import page as report
@@ -52,8 +52,11 @@ def write(pack: Pack, names: Sequence[str], output: Path | None = None) -> Itera
 
     Without `output` they go to `reports/RUN-ID` under the current directory: a file more, or another one, in
     a pack's folder would look like tampering. Raises GamedayError when a folder cannot be written, or is
-    that of the run.
+    that of the run, or when the pack holds what no run makes.
     """
+    held = InFolder(pack.folder)
+    held.must_be_plain()
+    held.check_texts()
     for name in dict.fromkeys(names):
         folder = output or aside(pack)
         if folder.resolve().is_relative_to(pack.folder.resolve()):
@@ -65,12 +68,16 @@ def write(pack: Pack, names: Sequence[str], output: Path | None = None) -> Itera
             yield from FORMS[name](pack, folder)
         except OSError as error:
             raise GamedayError(f"cannot write under {folder}: {error.strerror or error}") from None
+        except GamedayError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the data do to a report, they are wrong
+            why = f"{type(error).__name__}: {error}"
+            raise GamedayError(f"no report can be made of {pack.folder}: {why}") from None
 
 
 def aside(pack: Pack) -> Path:
     """The folder for what is made from a run and does not belong to its evidence."""
-    # a run id comes from a file, and must not lead anywhere else
-    return Path("reports", re.sub(r"[^\w.-]", "-", pack.run_id).lstrip(".") or "run")
+    return Path("reports", pack.file_name)
 
 
 def _put(path: Path, content: str) -> Path:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from gameday import clean
 from gameday.evidence.record import Record
 from gameday.evidence.report.cases import Case, cases
 from gameday.evidence.report.facts import meaning, outages
@@ -95,4 +96,4 @@ def _seconds(length_s: float) -> str:
 
 def _text(text: str) -> str:
     """Any text as XML can hold it: a control character becomes the replacement character."""
-    return NOT_XML.sub("�", text)
+    return NOT_XML.sub("�", clean.text(text))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from gameday import clean
+
 HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # a dollar is mathematics in some wikis
 SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 # what makes a line a heading, a list, a rule or a title when it stands first
 FIRST = re.compile(r"^(\d*)([#+\-=.)])")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def cell(value: object) -> str:
     """A value as a cell of a table, in one line; nothing is a dash."""
-    line = "" if value is None else CONTROL.sub(" ", str(value)).strip()
+    line = "" if value is None else clean.line(value).strip()
     return SPECIAL.sub(r"\\\1", re.sub("[&<>]", lambda found: HTML[found[0]], line)) or "–"
 
 

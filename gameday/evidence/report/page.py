@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gameday import clean
 from gameday.errors import GamedayError
 from gameday.evidence import afterwards, columns
 from gameday.evidence.afterwards import Afterwards
@@ -49,6 +50,7 @@ def render(pack: Pack) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {"spoken": spoken, "percent": percent, "fixed": fixed, "number": number}
     environment.filters |= {"below": below, "above": above, "plain": plain}
@@ -57,6 +59,11 @@ def render(pack: Pack) -> str:
     return environment.get_template("report.html").render(
         run=run, record=run.record, css=css, disclaimer=DISCLAIMER
     )
+
+
+def _shown(value: Any) -> Any:
+    """A value as it stands on the page; what the page itself made, such as a drawing, stays as it is."""
+    return clean.line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 @dataclass(frozen=True)

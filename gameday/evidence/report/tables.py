@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
+from gameday import clean
 from gameday.evidence.record import Record
 from gameday.evidence.report.facts import outages
 from gameday.evidence.report.ruler import ruler_of
@@ -73,4 +74,5 @@ def _cell(cell: Cell) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, int | float):
         return f"{cell:.9f}".rstrip("0").rstrip(".") if isinstance(cell, float) else str(cell)
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    text = clean.text(cell)
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gameday.evidence.afterwards import Afterwards, Entry, in_words
+from gameday.evidence.afterwards import Afterwards, Entry, in_words, signature_in_words
 from gameday.evidence.record import Record, RpoPart, RtoPart, StepPart
 from gameday.units import spoken
 
@@ -191,9 +191,7 @@ def _sign_off(entry: Entry) -> str:
     decision = "accepted" if entry.accepted else "rejected"
     role = f", {entry.role}" if entry.role else ""
     said = f": {entry.text}" if entry.text else ""
-    return (
-        f"{decision} by {entry.by}{role}, {entry.at}{', signed' if entry.signature else ', not signed'}{said}"
-    )
+    return f"{decision} by {entry.by}{role}, {entry.at}, {signature_in_words(entry)}{said}"
 
 
 def _item(label: str, value: str | None, optional: bool = False) -> Item:

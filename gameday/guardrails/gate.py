@@ -1,0 +1,82 @@
+"""The gate: whether a call may go where it leads, at the moment of the call, when all of that is known.
+
+What was checked before the run may have been incomplete: `${base}` of a probe's output was unknown, and a
+redirect is known by nobody. So every activity passes here, with its values filled in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gameday import hosts
+from gameday.experiment.calls import Call, of_activity
+from gameday.experiment.rules import Targets
+from gameday.faults.protocol import most_targets
+from gameday.files import write_atomically
+from gameday.guardrails import places
+from gameday.guardrails.places import Values
+from gameday.guardrails.touch import Place
+
+LIMITS = "limits.json"
+_here = threading.local()
+
+
+def must_pass(activity: dict[str, Any], configuration: Any, secrets: Any) -> None:
+    """Raise Outside when an activity, its undo or its tolerance leads where the guardrails do not allow.
+
+    From now on the HTTP calls of this thread are stopped at a redirect that does, until its next activity.
+    """
+    _here.is_watched = False
+    most_targets.set(_declared_count(activity) if hosts.counts_targets() else None)
+    if not hosts.limits():
+        return
+    values = Values(dict(configuration or {}), dict(secrets or {}))
+    for call in of_activity(activity):
+        for place in _places(call, values):
+            hosts.must_be_allowed(place.name)
+    _here.is_watched = _is_http(activity)
+    hosts.watch_requests(lambda: getattr(_here, "is_watched", False))
+
+
+def _places(call: Call, values: Values) -> Iterator[Place]:
+    try:
+        if _is_http(call.activity):
+            yield from places.of_url(call.provider, values)
+        elif call.provider.get("type") == "python" and places.names_its_places(call.provider):
+            function, written = places.function_of(call.provider), call.provider.get("arguments") or {}
+            yield from places.of_function(function, written, values)
+    except hosts.Unclear as error:
+        why = f"nobody can tell where '{call.step}' leads: {error}"
+        raise hosts.Outside(f"guardrails.targets: {why}") from None
+
+
+def _is_http(activity: dict[str, Any]) -> bool:
+    return (activity.get("provider") or {}).get("type") == "http"
+
+
+def _declared_count(activity: dict[str, Any]) -> int:
+    try:
+        return Targets.model_validate(activity.get("targets") or {}).count
+    except ValidationError:
+        return 1
+
+
+def keep(folder: Path) -> None:
+    """Keep what this process was told where a recovery looks; a disk that takes no more keeps nothing."""
+    if text := hosts.told():
+        with contextlib.suppress(OSError):
+            write_atomically(folder / LIMITS, text)
+
+
+def recall(folder: Path) -> None:
+    """Tell this process and its children what was kept there."""
+    try:
+        hosts.tell((folder / LIMITS).read_text())
+    except (OSError, ValueError):
+        hosts.limit(())
