@@ -87,7 +87,7 @@ class SampleWriter:
         return number
 
     def _note(self, number: int, name: str) -> None:
-        line = {"number": number, "name": without_surrogates(redact.name(name))}
+        line = {"number": number, "name": redact.name(without_surrogates(name))}
         write_whole(self._names, json.dumps(line).encode() + b"\n")
 
     def _number_of_other(self) -> int:

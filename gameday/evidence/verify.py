@@ -22,13 +22,13 @@ from gameday.chain import first_broken
 from gameday.errors import GamedayError
 from gameday.evidence import assemble, bounds, timestamp
 from gameday.evidence.afterwards import ENTRY_TYPE, Entry, payload_of
-from gameday.evidence.bounds import Unreadable
 from gameday.evidence.holding import Holding, InFolder
 from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, WITH_THE_SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, Record, refuse_newer, version_of
 from gameday.evidence.seal import NOT_SEALED, PAYLOAD_TYPE, as_json, shown
 from gameday.evidence.unlike import unlike
 from gameday.measure.rules import FIRST, RULES
+from gameday.reading import Unreadable
 
 TIMELINE, RECORD, REPORT = "timeline.jsonl", "record.json", "report.html"
 DATA = (TIMELINE, RECORD)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gameday import redact
-from gameday.files import put_in_place
+from gameday.files import put_in_place, without_surrogates
 
 FILTER = Path(redact.__file__).with_name("filter.py")
 LAST_WORDS_S = 2.0
@@ -61,8 +61,8 @@ def writer(log: Path) -> Iterator[int]:
 
 def append(log: Path, text: str) -> None:
     """Append something to a log of the run, cleaned. A disk that takes none of it stops nothing."""
-    with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(redact.text(text))
+    with suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.write(redact.text(without_surrogates(text)))
 
 
 def settle(folder: Path) -> None:

@@ -59,7 +59,7 @@ class Timeline:
     def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
         """Record an event; `t_ns` is its moment on the clock of this boot, now by default."""
         at_ns = (self.read_clocks().monotonic_ns if t_ns is None else t_ns) + self.ahead_ns
-        entry = storable(redact.event({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}))
+        entry = redact.event(storable({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}))
         self._unwritten.append(entry)
         try:
             while self._unwritten:

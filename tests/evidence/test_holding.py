@@ -18,12 +18,13 @@ import pytest
 
 from gameday.errors import GamedayError
 from gameday.evidence import afterwards, export, holding, keys, pages, timestamp, verify
-from gameday.evidence.bounds import OutOfBounds, Unreadable
+from gameday.evidence.bounds import OutOfBounds
 from gameday.evidence.holding import InFolder, opened
 from gameday.evidence.limits import within
 from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.report import forms
 from gameday.evidence.seal import Sealing, seal
+from gameday.reading import Unreadable
 from tests.evidence.foreign import EXAMPLE, Signed, contents, reseal, signed
 
 MIB = 1 << 20
