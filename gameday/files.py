@@ -56,6 +56,20 @@ def write_whole(descriptor: int, data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def without_surrogates(text: str) -> str:
+    """The text with a replacement character for every half of a pair, which no file in UTF-8 can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def storable(value: Any) -> Any:
+    """Data, of JSON, without halves of a surrogate pair."""
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def append_line(path: Path, entry: dict[str, Any]) -> None:
     """Append one JSON line and wait until it is on disk. Safe from several processes: one write each.
 

@@ -29,7 +29,7 @@ import struct
 from pathlib import Path
 
 from gameday import redact
-from gameday.files import write_whole
+from gameday.files import without_surrogates, write_whole
 
 ROW = struct.Struct("<qqqdHHHH")
 FIELDS = ("scheduled_ns", "sent_ns", "done_ns", "value", "series", "error", "status", "flags")
@@ -87,7 +87,7 @@ class SampleWriter:
         return number
 
     def _note(self, number: int, name: str) -> None:
-        line = {"number": number, "name": redact.name(name)}
+        line = {"number": number, "name": redact.name(without_surrogates(name))}
         write_whole(self._names, json.dumps(line).encode() + b"\n")
 
     def _number_of_other(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gameday.chain import Chain, first_broken
+from gameday.files import read_lines
 from tests.disk import Disk, writing_in_part
 
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -123,3 +124,11 @@ ADDED = f'{{"n": "x", "chain": "{digest(A)}"}}\n'.encode()
 )
 def test_a_line_that_was_tampered_with_shows_at_the_next_one(data: bytes, broken: int) -> None:
     assert first_broken(data) == broken
+
+
+def test_a_line_that_is_nested_without_end_is_no_entry_and_no_error(tmp_path: Path) -> None:
+    nested = b"[" * 100_000 + b"\n"
+    data = nested + f'{{"n": "a", "chain": "{digest(nested)}"}}\n'.encode()
+    assert first_broken(data) is None and first_broken(b" " + data) == 2
+    (tmp_path / "x").write_bytes(data)
+    assert [entry["n"] for entry in read_lines(tmp_path / "x")] == ["a"]

@@ -121,6 +121,18 @@ def test_a_dsn_that_does_not_say_its_host_leads_nowhere(dsn: str) -> None:
         hosts.of_dsn(dsn)
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("redis://db1:6379/0", "db1"), ("unix:///run/redis.sock", "localhost"), ("redis:///0?host=prod", None)],
+)
+def test_a_redis_address_leads_to_its_host(url: str, host: str | None) -> None:
+    if host is not None:
+        assert hosts.of_redis(url) == host
+        return
+    with pytest.raises(hosts.Unclear):
+        hosts.of_redis(url)
+
+
 def test_a_dsn_without_a_host_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "prod.example")
     assert hosts.of_dsn("dbname=x") == ["prod.example"]

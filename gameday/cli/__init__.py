@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
+import traceback
+from contextlib import suppress
 
 import click
 
 import gameday
 from gameday import environment
-from gameday.cli import drills, evidence
-from gameday.cli.say import complain
+from gameday.cli import drills, evidence, streams
+from gameday.cli.say import complain, say
 from gameday.errors import GamedayError
 
 EXIT_CODES = """\b
@@ -22,7 +23,10 @@ Exit codes:
   3  halted or aborted, everything undone
   4  inconclusive: the run cannot know
   5  an undo is still owed, or the record could not be written: gameday recover
+  70  gameday itself failed
 """
+GAMEDAY_FAILED = 70
+READER_HAS_GONE = 141  # as the shell says of a program that SIGPIPE ended
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -47,22 +51,43 @@ for command in (*drills.COMMANDS, *evidence.COMMANDS):
 
 def main() -> None:
     """Run the command; an error that people should read is one message and its exit code."""
+    streams.complete()
+    streams.show_any_name()
     environment.begin()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no text
-        sys.stdout.reconfigure(errors="backslashreplace")
+    code = played()
+    streams.flush()
+    sys.exit(code)
+
+
+def played() -> int:  # noqa: PLR0911 - a code for each way to end
+    """Run the command; what it ends with. An error of gameday itself passes for no missed objective."""
     try:
         os.getcwd()  # noqa: PTH109 - whether there is one
     except FileNotFoundError:
-        sys.exit("gameday: the current folder is gone; cd to one that is there")
+        say("gameday: the current folder is gone; cd to one that is there", err=True)
+        return 2
     try:
         cli(standalone_mode=False)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        return end.exit_code
     except click.Abort:
-        sys.exit(3)
+        return 3
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        with suppress(OSError):
+            error.show()
+        return 2
     except GamedayError as error:
         complain(error, "gameday: ")
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except BrokenPipeError:
+        return READER_HAS_GONE
+    except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of the objectives
+        for line in [
+            *traceback.format_exc().splitlines(),
+            f"gameday itself failed: {type(error).__name__}: {error}",
+        ]:
+            say(line, err=True)
+        return GAMEDAY_FAILED
+    return 0

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from gameday.run.custody import Custody
 
 
+class GivenUp(GamedayError):
+    """Ctrl-C in a recovery: what it undid is undone, the rest is still owed."""
+
+    exit_code = 5
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"{run_id} is not finished; go on with: gameday recover {run_id}")
+
+
 @click.command()
 @click.argument("file", type=FILE)
 @VARIABLES
@@ -185,6 +194,8 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
         return False
     try:
         left = recover_from_disk(custody, variables, how)
+    except KeyboardInterrupt:
+        raise GivenUp(run_id) from None
     except StillRunning:
         say(f"{run_id}: somebody works on it; try again when that has ended", err=True)
         return False
@@ -279,7 +290,7 @@ def _play(
     for warning in experiment.warnings:
         say(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables)
+    validation = start_validation(experiment, variables, is_to_run=True)
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.runner import Options, run

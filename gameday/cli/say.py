@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from gameday import clean
@@ -9,8 +11,12 @@ from gameday.errors import GamedayError, InvalidInput
 
 
 def say(line: object, *, err: bool = False, fg: str | None = None) -> None:
-    """Print one line. err: on standard error. fg: the colour, on a terminal."""
-    click.secho(clean.line(line), fg=fg, err=err)
+    """Print one line. err: on standard error. fg: the colour, on a terminal.
+
+    A reader that has gone misses it, and that is all.
+    """
+    with suppress(OSError, ValueError):
+        click.secho(clean.line(line), fg=fg, err=err)
 
 
 def complain(error: GamedayError, by: str = "") -> None:

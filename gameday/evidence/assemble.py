@@ -12,7 +12,7 @@ from gameday.clock import NS_PER_S, Tie
 from gameday.evidence import columns, record
 from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
-from gameday.files import write_atomically
+from gameday.files import storable, without_surrogates, write_atomically
 from gameday.measure import history as histories
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, SliFigures, measure
@@ -32,7 +32,7 @@ LISTED_LOST_WRITES = 1000
 
 def assemble(pack: Pack) -> record.Record:
     """The record of a run, computed from its pack alone."""
-    about = json.loads(pack.plan.read_text())
+    about = storable(json.loads(pack.plan.read_text()))
     plan = Plan.from_json(about)
     history = histories.from_timeline(pack.events())
     samples = recorded(pack, plan)
@@ -94,11 +94,11 @@ def undo_states(log: UndoLog) -> list[UndoState]:
     """Where every undo of the log stands."""
     return [
         UndoState(
-            step=entry.step,
-            fault=entry.fault,
+            step=without_surrogates(entry.step),
+            fault=without_surrogates(entry.fault),
             state="owed" if entry.is_owed else "undone",
             verified=entry.is_verified,
-            detail=entry.detail,
+            detail=without_surrogates(entry.detail),
             is_declared="activity" in entry.call,
         )
         for entry in log.entries()

@@ -19,10 +19,6 @@ MOST_VALUES = 3_000_000  # of one JSON text: some 100 bytes of memory each
 MOST_SLIS = 1000
 
 
-class Unreadable(GamedayError):
-    """A file of a pack cannot be read, or has more bytes than it may."""
-
-
 class OutOfBounds(GamedayError):
     """A file holds more than a run can make."""
 
@@ -34,15 +30,6 @@ def open_file(path: Path) -> IO[bytes]:
         os.close(descriptor)
         raise OSError(f"{path.name} is not a file")
     return os.fdopen(descriptor, "rb")
-
-
-def read_text(path: Path) -> bytes:
-    """A text of a pack. Raises OSError, and OutOfBounds when it has more than `MOST_TEXT` bytes."""
-    with open_file(path) as file:
-        data = file.read(MOST_TEXT + 1)
-    if len(data) > MOST_TEXT:
-        raise OutOfBounds(f"{path.name} has more than {MOST_TEXT >> 20} MiB")
-    return data
 
 
 def parsed(data: bytes) -> Any:

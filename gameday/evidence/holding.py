@@ -23,8 +23,9 @@ from typing import IO
 
 from gameday.errors import GamedayError
 from gameday.evidence import bounds
-from gameday.evidence.bounds import Unreadable, open_file
+from gameday.evidence.bounds import open_file
 from gameday.evidence.pack import SEAL, Pack
+from gameday.reading import Unreadable
 
 MOST_FILES = 100_000
 MOST_BYTES = 200_000_000_000

@@ -123,7 +123,7 @@ def sweep(pack: Pack) -> None:
 def samples(pack: Pack) -> None:
     """Turn the recorders' files into Parquet, and let go of them once that is on disk.
 
-    Where the disk takes no more, the recorders' own files stay, and the run is measured from those.
+    Where that cannot be done, as on a full disk, the recorders' own files stay, and are what is measured.
     """
     done = pack.raw.with_name(f".{pack.raw.name}")
     if not pack.raw.exists():
@@ -134,7 +134,7 @@ def samples(pack: Pack) -> None:
             columns.write_samples(pack.raw, pack.samples)
         if (pack.raw / "ledger.writes").exists():
             columns.write_ledger(read(pack.raw), pack.ledger)
-    except OSError:
+    except Exception:  # noqa: BLE001 - the disk, or whatever Parquet cannot say
         for path in (pack.samples, pack.ledger):
             path.unlink(missing_ok=True)
         return

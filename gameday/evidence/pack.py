@@ -15,13 +15,14 @@ from gameday.errors import GamedayError
 from gameday.evidence import bounds
 from gameday.evidence.record import Record, refuse_newer
 from gameday.files import read_lines
+from gameday.reading import Unreadable, read_bytes
 
 # what is written with the seal or after it, and so is no part of what is sealed
 MANIFEST, SEAL, STAMP, AFTERWARDS = "manifest.json", "seal.json", "seal.tsr", "afterwards.jsonl"
 WITH_THE_SEAL = (MANIFEST, SEAL, STAMP, AFTERWARDS)
 # of a run's id: characters of its title, and random bytes at its end
 WORDS, RANDOM_BYTES = 40, 3
-LONGEST_NAME = 200
+LONGEST_NAME, LONGEST_WHY = 200, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,13 @@ class Pack:
     def read_record(self) -> Record:
         """The record. Raises GamedayError when the folder is no finished run, or a later gameday's."""
         try:
-            stored = bounds.parsed(bounds.read_text(self.record))
+            stored = bounds.parsed(read_bytes(self.record, bounds.MOST_TEXT))
             refuse_newer(stored, self.folder)
             return Record.model_validate(stored)
         except FileNotFoundError:
             raise GamedayError(f"{self.folder} is not the folder of a finished run: no record.json") from None
-        except (OSError, ValueError) as error:
-            raise GamedayError(f"{self.record} is not a record: {error}") from None
+        except (Unreadable, ValueError) as error:
+            raise GamedayError(f"{self.record} is not a record: {str(error)[:LONGEST_WHY]}") from None
 
     def read_journal(self) -> dict[str, Any]:
         """Chaos Toolkit's journal; empty when the engine never wrote one."""

@@ -104,7 +104,8 @@ def _check_schema(path: Path, footer: Any, columns: Mapping[str, str]) -> None:
 def _pages(path: Path, file: IO[bytes], chunk: Any, size: int) -> Iterator[int]:
     """The decoded bytes of each page of a column chunk."""
     at = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < at:
+    # a column without values may have a dictionary and no page of data, which then is at 0
+    if chunk.has_dictionary_page and (at == 0 or 0 < chunk.dictionary_page_offset < at):
         at = chunk.dictionary_page_offset
     end = at + chunk.total_compressed_size
     if at < 0 or end > size or end < at:

@@ -56,8 +56,11 @@ def check(response: bytes, data: bytes, roots: Path) -> datetime:
     Raises GamedayError when the stamp is not of these bytes, or not by such an authority.
     """
     builder = VerifierBuilder()
-    for root in x509.load_pem_x509_certificates(roots.read_bytes()):
-        builder = builder.add_root_certificate(root)
+    try:
+        for root in x509.load_pem_x509_certificates(roots.read_bytes()):
+            builder = builder.add_root_certificate(root)
+    except ValueError as error:
+        raise GamedayError(f"{roots} holds no certificates: {error}") from None
     try:
         builder.build().verify_message(decode_timestamp_response(response), data)
     except (VerificationError, ValueError) as error:

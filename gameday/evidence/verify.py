@@ -16,20 +16,19 @@ from typing import Any
 
 from pydantic import ValidationError
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from gameday.chain import first_broken
 from gameday.errors import GamedayError
 from gameday.evidence import assemble, bounds, timestamp
 from gameday.evidence.afterwards import ENTRY_TYPE, Entry, payload_of
-from gameday.evidence.bounds import Unreadable
 from gameday.evidence.holding import Holding, InFolder
 from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, WITH_THE_SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, Record, refuse_newer, version_of
 from gameday.evidence.seal import NOT_SEALED, PAYLOAD_TYPE, as_json, shown
 from gameday.evidence.unlike import unlike
 from gameday.measure.rules import FIRST, RULES
+from gameday.reading import Unreadable
 
 TIMELINE, RECORD, REPORT = "timeline.jsonl", "record.json", "report.html"
 DATA = (TIMELINE, RECORD)
@@ -186,6 +185,7 @@ def _signature(data: bytes, key: SSlibKey | None, manifest: bytes | None, found:
         is_plain = len(envelope.signatures) <= 1 and not any(
             signature.unrecognized_fields for signature in envelope.signatures.values()
         )
+        envelope.pae()
         signed_by = ", ".join(shown(keyid) for keyid in envelope.signatures)
     except Exception:  # noqa: BLE001 - a tampered envelope may fail in any way, and is only ever wrong
         found.wrong(SEAL, "is not a signed statement")
@@ -204,7 +204,7 @@ def _signature(data: bytes, key: SSlibKey | None, manifest: bytes | None, found:
     try:
         envelope.verify([key], 1)
         found.holds.append(f"the signature is by key {shown(key.keyid)}")
-    except (VerificationError, ValueError):
+    except Exception:  # noqa: BLE001 - and so may a tampered signature
         by = f"it names key {signed_by}" if signed_by else "it is not signed"
         found.wrong(SEAL, f"there is no valid signature by key {shown(key.keyid)}; {by}")
 

@@ -340,7 +340,9 @@ class Blocks(BaseModel):
         default_factory=list, max_length=MOST_SLIS, description="When to stop by itself."
     )
     max_duration: Duration | None = Field(
-        None, alias="max-duration", description="The longest that a run may last; then it halts."
+        None,
+        alias="max-duration",
+        description="The longest that a run may last. Default: 1h and what the file itself waits for.",
     )
     environment: Annotated[str, AfterValidator(_environment)] | None = Field(
         None, min_length=1, description="Where it runs, such as staging; production when left out."

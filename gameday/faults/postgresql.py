@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from gameday.errors import FaultError
+from gameday.faults.owned import is_gone
 from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
 
 __all__ = ["cut_replication", "fence", "promote"]
@@ -78,6 +79,8 @@ def unfence(data: str, dsn: str | None) -> str:
     fence's note belongs to somebody else: rejoining a node, or promoting it, replaces or removes the file.
     """
     standby_signal = Path(data) / "standby.signal"
+    if is_gone(Path(data)):
+        return f"{data} is gone"
     if not is_our_fence(standby_signal):
         return f"{data} is not fenced any more"
     if dsn is None:
@@ -90,16 +93,17 @@ def unfence(data: str, dsn: str | None) -> str:
 
 def is_unfenced(data: str, dsn: str | None) -> bool:
     """Whether the fence is gone, or stands because the other server is the primary."""
-    if not is_our_fence(Path(data) / "standby.signal"):
+    if is_gone(Path(data)) or not is_our_fence(Path(data) / "standby.signal"):
         return True
     return dsn is not None and not peer_is_standby(dsn)
 
 
 @fault
-def cut_replication(dsn: str) -> Generator[Undo, None, Landed]:
+def cut_replication(dsn: str, data: str | None = None) -> Generator[Undo, None, Landed]:
     """Make a standby fall behind: it asks for a replication slot that does not exist, so nothing streams.
 
-    dsn: the standby. Changing primary_slot_name rather than primary_conninfo keeps the password in
+    dsn: the standby. data: its data directory, if it is on this host: a server whose data is gone has nothing
+    to be put back. Changing primary_slot_name rather than primary_conninfo keeps the password in
     primary_conninfo where it is: it is neither read nor written down. A standby with a restore_command
     still gets WAL from the archive. Undo: the slot name as it was, harmless on a server that was promoted
     meanwhile. pg_rewind and base backups copy the setting: undo it before another node is made from this
@@ -113,14 +117,24 @@ def cut_replication(dsn: str) -> Generator[Undo, None, Landed]:
             yield nothing(server_named(dsn))
         else:
             slot = altered_slot_name(server)
-            yield Undo(restore_replication, verify=is_restored, target=server_named(dsn), dsn=dsn, slot=slot)
+            folder = None if data is None else str(Path(data).resolve())
+            yield Undo(
+                restore_replication,
+                verify=is_restored,
+                target=server_named(dsn),
+                dsn=dsn,
+                slot=slot,
+                data=folder,
+            )
             set_slot_name(server, NO_SUCH_SLOT)
         is_cut = wait_until(lambda: not is_receiving(server), CUT_WITHIN_S)
     return landed(is_cut, f"{'no' if is_cut else 'a'} WAL receiver runs")
 
 
-def restore_replication(dsn: str, slot: str | None) -> str:
+def restore_replication(dsn: str, slot: str | None, data: str | None = None) -> str:
     """Undo of `cut_replication`: the slot name as it was. None: ALTER SYSTEM had not set it."""
+    if data is not None and is_gone(Path(data)):
+        return f"{data} is gone"
     with connected(dsn) as server:
         if not is_cut_by_us(server):
             return "replication is not cut any more"
@@ -131,8 +145,10 @@ def restore_replication(dsn: str, slot: str | None) -> str:
     return f"primary_slot_name is {f'{slot!r}' if slot is not None else 'what postgresql.conf says'}"
 
 
-def is_restored(dsn: str, slot: str | None) -> bool:
-    """Whether the server asks for an existing slot, or for none, again."""
+def is_restored(dsn: str, slot: str | None, data: str | None = None) -> bool:
+    """Whether the server asks for an existing slot, or for none, again, or is gone."""
+    if data is not None and is_gone(Path(data)):
+        return True
     with connected(dsn) as server:
         return not is_cut_by_us(server)
 

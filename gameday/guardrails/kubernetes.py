@@ -43,15 +43,17 @@ def find(
 
 
 def context_of(secrets: dict[str, Any]) -> str:
-    """The kubeconfig's context that chaosk8s would use."""
+    """The kubeconfig's context that chaosk8s would use; without a kubeconfig the address of the cluster."""
     from chaosk8s import get_config_path, has_local_config_file
     from kubernetes import config
 
-    chosen = secrets.get("KUBERNETES_CONTEXT") or os.environ.get("KUBERNETES_CONTEXT")
     path = get_config_path()
-    if not has_local_config_file(path):
+    if has_local_config_file(path):
+        chosen = secrets.get("KUBERNETES_CONTEXT", os.environ.get("KUBERNETES_CONTEXT"))
+        return str(chosen or config.list_kube_config_contexts(path)[1]["name"])
+    if os.environ.get("CHAOSTOOLKIT_IN_POD") == "true":
         return NO_CONTEXT
-    return str(chosen or config.list_kube_config_contexts(path)[1]["name"])
+    return str(secrets.get("KUBERNETES_HOST", os.environ.get("KUBERNETES_HOST")) or NO_CONTEXT)
 
 
 def _names(module: str, known: dict[str, Any], namespace: str, secrets: dict[str, Any]) -> list[str]:

@@ -31,6 +31,7 @@ from gameday.guardrails.allowed import all_allowed
 from gameday.guardrails.observers import observers
 from gameday.guardrails.places import Values
 from gameday.guardrails.touch import AWS, KUBERNETES, Place, Touch
+from gameday.processes import import_from_here, python
 
 LIMIT_S = 60.0
 Dictionary = dict[str, Any]
@@ -47,8 +48,7 @@ def touches(experiment: Experiment, scopes: Sequence[Scope] = ()) -> list[Touch]
         "variables": experiment.variables,
         "scopes": [scope.model_dump(mode="json", by_alias=True) for scope in scopes],
     }
-    # -P: what lies in the current folder must not stand in for a part of Python
-    command = [sys.executable, "-P", "-m", "gameday.guardrails.look"]
+    command = python("gameday.guardrails.look")
     try:
         done = subprocess.run(
             command,
@@ -73,7 +73,7 @@ def main() -> None:
     answer = sys.stdout
     # what other people's modules print must not mix with the answer
     sys.stdout = sys.stderr
-    sys.path.append(os.getcwd())  # noqa: PTH109 - as text
+    import_from_here()
     scopes = [Scope.model_validate(scope) for scope in orders["scopes"]]
     found = list(look(orders["document"], orders["variables"], scopes))
     answer.write(json.dumps([touch.as_json() for touch in found]))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gameday import clean, redact
 from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO
+from gameday.experiment.lasts import longest_s
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
 from gameday.phases import METHOD
@@ -39,8 +40,7 @@ def _lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
     blocks = experiment.blocks
     for condition in blocks.halt:
         yield f"halts when {condition.when}" + (f" for {spoken(condition.for_)}" if condition.for_ else "")
-    if blocks.max_duration is not None:
-        yield f"halts after {spoken(blocks.max_duration)}"
+    yield f"halts after {spoken(longest_s(experiment))}"
     yield ""
     yield from _guardrails(permit)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gameday.errors import GamedayError
 from gameday.experiment.rules import DAYS, Window, zoned
+from gameday.processes import python
 from gameday.reading import Unreadable, read_bytes
 
 LARGEST_BYTES = 5_000_000  # of a calendar
@@ -54,7 +54,7 @@ def _in_calendar(path: Path, zone: ZoneInfo, start: datetime, lasts: timedelta) 
     # at least a moment long: an empty span meets no event
     ends = start + max(lasts, timedelta(seconds=1))
     span = [start.astimezone(zone).isoformat(), ends.astimezone(zone).isoformat(), zone.key, str(COMPUTES_S)]
-    command = [sys.executable, "-m", "gameday.guardrails.calendar", *span]
+    command = python("gameday.guardrails.calendar", *span)
     try:
         text = read_bytes(path, LARGEST_BYTES)
         done = subprocess.run(command, input=text, capture_output=True, timeout=LIMIT_S, check=False)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from gameday.errors import GamedayError
+from gameday.faults.owned import claim
 from gameday.faults.postgresql import connected, wait_until
 from gameday.files import write_atomically
 from gameday.lab.orders import SCHEMA
 from gameday.lab.postgresql import Node, free_ports
+from gameday.processes import python
 
 STATE = "lab.json"
+DONE = b"done"  # what a keeper hears at an end in order
 HEALTHY_WITHIN_S = 10.0
 CHILD_ENDS_WITHIN_S = 5.0
 
@@ -145,8 +147,10 @@ class FailoverLab:
         away = Node("standby", self.folder / "standby", away_port)
         self.cluster = Cluster(self.folder, home, away, self.is_synchronous, service_port)
         self.cluster.save()
+        claim(self.folder)
         self._stack.callback(self.cluster.discard)
-        self._child("keeper", "gameday.lab.keeper", str(self.folder))
+        keeper = self._child("keeper", "gameday.lab.keeper", str(self.folder))
+        self._stack.callback(tell, keeper, DONE)
         home.create()
         home.start()
         with connected(home.dsn) as server:
@@ -166,7 +170,7 @@ class FailoverLab:
         """Start a Python module that ends when its standard input does."""
         with (self.folder / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", module, *options],
+                python(module, *options),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -174,6 +178,14 @@ class FailoverLab:
             )
         self._stack.callback(end, child)
         return child
+
+
+def tell(child: subprocess.Popen[bytes], word: bytes) -> None:
+    """Say something to a child, if it still listens."""
+    if child.stdin is not None:
+        with suppress(OSError):
+            child.stdin.write(word)
+            child.stdin.flush()
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

@@ -26,8 +26,8 @@ HIDDEN = 0.001
 LEAST = math.log(HIDDEN) - 1e-9
 # how far around an outage the host's slowness counts
 NEARBY_NS = 2 * NS_PER_S
-# samples looked at in one go beside an outage, and how many at most
-STEP, MOST = 1024, 1_000_000
+# samples looked at in one go beside an outage
+STEP = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def sure_edges(windows: Windows, core: Core, steady: Fraction) -> tuple[int, int
 
 def _doubtful(inside: Times, scores: Scores) -> int:
     """How many bad samples from the start on may be left out, the last one never."""
-    place = np.arange(1, min(len(inside), STEP))
+    place = np.arange(1, len(inside))
     lost = place * scores.bad - (inside[place] - inside[0] - place) * scores.good
     kept = np.flatnonzero(lost > -math.log(HIDDEN) * SCORE)
     return int(kept[0]) if len(kept) else len(place)
@@ -162,7 +162,7 @@ def _first_outside(judged: Judged, edges: Edges, places: Times, steady: Fraction
     own, other = int(np.count_nonzero(~inside)) + 2, int(np.count_nonzero(inside)) + 1
     told = -math.log(own) if other == 1 else 0.0
     error = float(steady)
-    for begin in range(0, min(len(places), MOST), STEP):
+    for begin in range(0, len(places), STEP):
         part = places[begin : begin + STEP]
         good = judged.good[part]
         explained = told + np.cumsum(_log_ratios(good, own, other, error))

@@ -101,13 +101,13 @@ def judge(
     is_known = ~samples.skipped | is_excused
     was_sent = ~samples.skipped
     is_slow = np.zeros(len(samples), dtype=bool)
-    held_up_ns = np.zeros_like(samples.sent_ns)
+    own_ns = samples.sent_ns - samples.scheduled_ns
     if goodness.is_probed and (goodness.within_ns is not None or samples.timed_out.any()):
         held_up_ns = Delays.of(samples).longest_inside(samples)
+        own_ns += held_up_ns
         is_known &= ~(samples.timed_out & (2 * held_up_ns > samples.done_ns - samples.sent_ns))
     if goodness.within_ns is not None:
         is_slow = samples.latency_ns > goodness.within_ns
-        own_ns = samples.sent_ns - samples.scheduled_ns + held_up_ns
         is_known &= ~(samples.ok & is_slow & (own_ns >= samples.latency_ns - goodness.within_ns))
     return Judged(
         samples.scheduled_ns[is_known],

@@ -29,7 +29,9 @@ def make_room() -> int:
 
 def is_own(error: BaseException | None) -> bool:
     """Whether this host had no file, port or memory left to connect with: nothing was sent."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if isinstance(error, OSError) and error.errno in OWN:
             return True
         if any(words in str(error) for words in LIBPQ_SAYS):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 
 from gameday import redact
 from gameday.experiment.model import Load, Workers
 from gameday.observe.ports import free_port
+from gameday.processes import python
 
 RECORDER = Path(__file__).with_name("locust_recorder.py")
 EVERY_ADDRESS = ("", "*", "0.0.0.0", "[::]")  # noqa: S104 - compared with, never bound
@@ -19,7 +19,7 @@ EVERY_ADDRESS = ("", "*", "0.0.0.0", "[::]")  # noqa: S104 - compared with, neve
 def command(load: Load, locustfile: Path) -> list[str]:
     """The command line of Locust for this load."""
     arguments = [
-        *(sys.executable, "-m", "locust"),
+        *python("locust"),
         *("--locustfile", f"{locustfile},{RECORDER}"),
         *("--users", str(load.users)),
         *("--spawn-rate", f"{load.spawn_rate:g}"),

@@ -99,11 +99,11 @@ class Known:
 
     def may_be_cut_at(self, text: str) -> int:
         """Where a text that is too long ends, so that no secret and no word is cut in two."""
-        cut = ((start, end) for start, end in self.spans(text[: self.enough]) if start < LONGEST_TEXT < end)
-        end = min((start for start, _ in cut), default=LONGEST_TEXT)
-        last = text[max(0, end - LONGEST_WORD) : end]
+        last = text[LONGEST_TEXT - LONGEST_WORD : LONGEST_TEXT]
         before = last.rstrip(OF_A_WORD)
-        return end - len(last) + len(before) if before else end
+        cut = LONGEST_TEXT - len(last) + len(before) if before else LONGEST_TEXT
+        spans = self.spans(text[: self.enough])
+        return next((start for start, end in spans if start < cut < end), cut)
 
     def taken_out(self, text: str) -> str:
         """The text without known secrets."""
@@ -119,7 +119,7 @@ class Known:
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand, in order; what overlaps is one."""
-        if not self.secrets:
+        if not self.secrets or len(text) < SHORTEST:
             return []
         found = sorted((start, end) for start, end, _ in self._found(text))
         merged: list[Span] = []

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
+from gameday.redact.allowance import Allowance
 from gameday.redact.known import LONGEST_TEXT, SHORTEST, Known, left_out
 from gameday.redact.looks import REDACTED, is_a_flag, looks_taken_out, names_a_secret
 
@@ -119,9 +120,10 @@ class Redactor:
         return looks_taken_out(item) if key in OWN and isinstance(item, str) else self._under(key, item)
 
     def _under(self, key: Any, item: Any, place: Place = Place.PLAIN) -> Any:
-        return self.data(
-            item, place.under(key, is_mapping=isinstance(item, dict), is_text=_may_be_secret(item))
-        )
+        under = place.under(key, is_mapping=isinstance(item, dict), is_text=_may_be_secret(item))
+        if under is Place.SAID and place is Place.PLAIN and not isinstance(item, str):
+            item = Allowance().of(item)
+        return self.data(item, under)
 
 
 def _may_be_secret(value: Any) -> bool:

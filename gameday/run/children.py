@@ -8,12 +8,13 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from gameday import clock
+from gameday.processes import Identity, python
 from gameday.run.logs import writer
 
 END_WITHIN_S = 5.0
@@ -59,28 +60,12 @@ class Child(Started):
     @classmethod
     def recorder(cls, name: str, module: str, orders: dict[str, Any], log: Path) -> Child:
         """Start a recorder module; its orders come on standard input, which stays open as its lifeline."""
-        command = [sys.executable, "-m", module]
         orders_out, orders_in = os.pipe()
         messages_out, messages_in = os.pipe()
-        process = _start(command, log, stdin=orders_out, stdout=messages_in)
+        process = _start(python(module), log, stdin=orders_out, stdout=messages_in)
         os.close(orders_out)
         os.close(messages_in)
         child = cls(name, process, messages_out, orders_in)
-        child.send(orders)
-        return child
-
-    @classmethod
-    def engine(cls, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> Child:
-        """Start the engine; its lines are pipes of their own, since activities inherit standard input."""
-        orders_out, orders_in = os.pipe()
-        events_out, events_in = os.pipe()
-        command = [sys.executable, "-m", "gameday.run.engine"]
-        command += ["--orders", str(orders_out), "--events", str(events_in)]
-        pipes = (orders_out, events_in)
-        process = _start(command, log, stdin=subprocess.DEVNULL, env=environment, pass_fds=pipes)
-        os.close(orders_out)
-        os.close(events_in)
-        child = cls("engine", process, events_out, orders_in)
         child.send(orders)
         return child
 
@@ -109,6 +94,75 @@ class Child(Started):
         self.kill()
 
 
+class Engine(Child):
+    """An engine. What its steps have started outlives it once they are over, as under Chaos Toolkit."""
+
+    def __init__(self, process: subprocess.Popen[bytes], inbox: int, outbox: int) -> None:
+        super().__init__("engine", process, inbox, outbox)
+        self.identity = Identity.of("engine", process.pid)
+        self.steps = Steps(clock.now_ns())
+        self._unheard: list[dict[str, Any]] = []
+
+    @classmethod
+    def start(cls, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> Engine:
+        """Start the engine; its lines are pipes of their own, since activities inherit standard input."""
+        orders_out, orders_in = os.pipe()
+        events_out, events_in = os.pipe()
+        command = python("gameday.run.engine", "--orders", str(orders_out), "--events", str(events_in))
+        pipes = (orders_out, events_in)
+        process = _start(command, log, stdin=subprocess.DEVNULL, env=environment, pass_fds=pipes)
+        os.close(orders_out)
+        os.close(events_in)
+        child = cls(process, events_out, orders_in)
+        child.send(orders)
+        return child
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """The messages that have come, without waiting."""
+        unheard, self._unheard = self._unheard, []
+        yield from unheard
+        for message in super().messages():
+            self.steps.heard(message)
+            yield message
+
+    def kill(self) -> None:
+        """End it, and what was started by steps that are not over; none is once it has ended in order."""
+        if self.steps.have_ended:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(END_WITHIN_S)
+        self._unheard = list(self.messages())
+        if self.process.poll() != 0 and self.identity is not None:
+            since_ns = clock.now_ns() if self.steps.have_ended else self.steps.since_ns
+            self.identity.kill_since(since_ns)
+        self.process.kill()
+        self.process.wait()
+
+
+class Steps:
+    """Which steps of an engine are under way, by what it says. begun_ns: when it was started (run clock)."""
+
+    def __init__(self, begun_ns: int) -> None:
+        self.have_ended = False
+        self._running: dict[Any, int] = {}
+        self._last_ns = begun_ns
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """Take in an event of the engine, or of the timeline."""
+        match message.get("event"):
+            case "step-started":
+                self._running[message.get("id")] = int(message["t_ns"])
+            case "step-ended":
+                self._running.pop(message.get("id"), None)
+                self._last_ns = int(message["t_ns"])
+            case "ended" | "engine-ended":
+                self.have_ended = True
+
+    @property
+    def since_ns(self) -> int:
+        """What has started since then belongs to what is under way."""
+        return min(self._running.values(), default=self._last_ns)
+
+
 class Load(Started):
     """A running Locust, which takes no orders."""
 
@@ -125,18 +179,13 @@ class Load(Started):
 class Undoing(Started):
     """A process that plays one undo. It is started ahead, so that it is warm when it is needed."""
 
+    has_said_all = False
+
     @classmethod
-    def start(cls, modules: list[str]) -> Undoing:
-        """Start it; it imports the modules and waits for its call."""
-        return cls(
-            subprocess.Popen(
-                [sys.executable, "-m", "gameday.run.undoing", *modules],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        )
+    def start(cls, modules: list[str], log: Path) -> Undoing:
+        """Start it; it imports the modules and waits for its call. What an undo prints goes to the log."""
+        command = python("gameday.run.undoing", *modules)
+        return cls(_start(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
     def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
         """Give it its call and take its answers, as many as come in time."""
@@ -152,13 +201,18 @@ class Undoing(Started):
                 break
             piece = os.read(self.process.stdout.fileno(), 65_536)
             if not piece:
+                self.has_said_all = True
                 break
             data += piece
         return [json.loads(line) for line in data.splitlines() if line]
 
     def kill(self) -> None:
-        """End it and everything it started, now; its pipes with it."""
-        super().kill()
+        """End it, and what it started unless it ended in order; its pipes with it."""
+        if self.has_said_all:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(END_WITHIN_S)
+        if self.process.poll() != 0:
+            super().kill()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):

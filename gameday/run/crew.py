@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gameday import redact
@@ -12,9 +13,10 @@ from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
 from gameday.experiment.model import recorders
+from gameday.files import read_lines
 from gameday.observe import load as locust
 from gameday.processes import start_ticks
-from gameday.run.children import Child, Load
+from gameday.run.children import Child, Load, Steps
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
@@ -63,6 +65,7 @@ class Crew:
         """Start an engine; it waits for the word to begin."""
         orders = {
             "experiment": self.experiment.document,
+            "source": str(self.experiment.path),
             "variables": variables,
             "rollbacks": rollbacks,
             "journal": str(self.pack.journal),
@@ -179,8 +182,22 @@ class Crew:
 
 
 def undoer(custody: Custody, launch: Launch, modules: Iterable[str] = ()) -> Undoer:
-    """What plays a run's undos, in processes that the run remembers."""
-    return Undoer(modules, launch.undoing, lambda pid: custody.remember("undoing", pid))
+    """What plays a run's undos, in processes that the run remembers; what they print goes to a log."""
+    log = custody.pack.logs / "undo.log"
+    remember = partial(custody.remember, "undoing")
+    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember)
+
+
+def end_left_over(custody: Custody) -> None:
+    """End the processes of a run that still live; of what steps have started, what is under way."""
+    steps = Steps(0)
+    for event in read_lines(custody.pack.timeline):
+        steps.heard(event)
+    for identity in custody.left_over():
+        if identity.name == "engine":
+            identity.kill_since(steps.since_ns)
+        else:
+            identity.kill_group()
 
 
 def as_orders(block: Block) -> dict[str, Any]:

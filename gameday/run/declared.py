@@ -7,6 +7,7 @@ What the undo gets of configuration and secrets is logged as the experiment says
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from gameday import redact
@@ -76,6 +77,8 @@ def play(call: Dictionary) -> str:
     secrets = load_secrets(call.get("secrets") or {}, configuration)
     must_pass(activity, configuration, secrets)
     output = run_activity(activity, configuration, secrets)
+    if activity["provider"]["type"] == "process":  # to the log: Chaos Toolkit keeps what it printed
+        sys.stderr.write(output["stdout"] + output["stderr"])
     if activity["provider"]["type"] == "process" and output["status"] != 0:
         raise RuntimeError(f"exit code {output['status']}: {output['stderr'].strip()}")
     return f"'{activity['name']}' succeeded"

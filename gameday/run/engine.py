@@ -21,10 +21,11 @@ from typing import Any
 
 import chaoslib.activity
 import chaoslib.hypothesis
+import chaoslib.rollback
 from chaoslib import convert_vars
 from chaoslib.activity import ensure_activity_is_valid
 from chaoslib.caching import cache_activities
-from chaoslib.control import load_global_controls
+from chaoslib.control import controls, load_global_controls
 from chaoslib.exceptions import ActivityFailed, ChaosException, InterruptExecution
 from chaoslib.experiment import ensure_experiment_is_valid
 from chaoslib.notification import RunFlowEvent, notify
@@ -35,13 +36,31 @@ from chaoslib.types import Schedule, Strategy
 from gameday import clock, redact
 from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
+from gameday.processes import import_from_here
 from gameday.run.declared import Declared
 from gameday.run.feed import Feed, Line
+from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
 
 Dictionary = dict[str, Any]
 LONGEST_TROUBLE = 2000  # characters; it must fit into a pipe that nobody reads yet
+
+
+def load(orders: Dictionary) -> str | None:
+    """Load the controls of Chaos Toolkit's settings, and let them see how the experiment is loaded.
+
+    Returns why one of them forbids it; None when none does.
+    """
+    try:
+        load_global_controls(load_settings() or {})
+        with controls(level="loader", context=orders["source"]) as control:
+            control.with_state(orders["experiment"])
+    except InterruptExecution as error:
+        return f"a control forbids it: {error}"
+    except Exception as error:  # noqa: BLE001 - settings of any shape
+        return f"the controls of its settings cannot be loaded: {type(error).__name__}: {error}"
+    return None
 
 
 def validate(experiment: Dictionary) -> str | None:
@@ -92,7 +111,8 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
             line.tell("engine-error", error=f"{type(error).__name__}: {error}")
             journal["status"] = "aborted"
             if not journal["rollbacks"]:
-                roll_back(runner, experiment, journal, settings)
+                with contextlib.suppress(Exception):
+                    roll_back(runner, experiment, journal, settings)
     feed.save()
     tell_subscribers(settings, journal)
     return dict(journal)
@@ -142,16 +162,18 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
-    activities, and of tolerances, escape past the remaining rollbacks. An activity may interrupt the run
-    (chaoslib 1.45), which ends the method, but never the rollbacks.
+    activities, and of tolerances, escape past the remaining rollbacks, and so does whatever keeps a rollback
+    from being played. An activity may interrupt the run (chaoslib 1.45), which ends the method, but never the
+    rollbacks.
     """
     run_activity, within = chaoslib.activity.run_activity, chaoslib.hypothesis.within_tolerance
+    execute = chaoslib.rollback.execute_activity
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
             must_pass(activity, configuration, secrets)
             declared.owe(activity, configuration)
-            return run_activity(activity, configuration, secrets)
+            return printable(run_activity(activity, configuration, secrets))
         except ActivityFailed:
             raise
         except Exception as error:
@@ -168,13 +190,37 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
             logger.exception("The tolerance cannot judge this value, so it is not met")
             return False
 
+    def guarded_rollback(experiment: Dictionary, activity: Dictionary, *arguments: Any, **more: Any) -> Any:
+        runs: list[Dictionary] = more["runs"]
+        count = len(runs)
+        try:
+            return execute(experiment, activity, *arguments, **more)
+        except Exception as error:
+            logger.exception("A rollback cannot be played; the next one is")
+            if len(runs) == count:
+                runs.append({"activity": dict(activity), "output": None})
+            runs[-1].update(status="failed", exception=traceback.format_exception_only(error))
+            feed.not_played(activity, error)
+            return runs[-1]
+
     chaoslib.activity.run_activity = guarded_activity
+    chaoslib.rollback.execute_activity = guarded_rollback
     chaoslib.hypothesis.within_tolerance = guarded_tolerance
     try:
         yield
     finally:
         chaoslib.activity.run_activity = run_activity
+        chaoslib.rollback.execute_activity = execute
         chaoslib.hypothesis.within_tolerance = within
+
+
+def printable(output: Any) -> Any:
+    """The output as it is, or as JSON says it: chaoslib trips over one that cannot be printed."""
+    try:
+        str(output)
+    except Exception:  # noqa: BLE001 - an object of somebody else may raise anything
+        return plain(output)
+    return output
 
 
 def main() -> None:
@@ -186,9 +232,12 @@ def main() -> None:
     line = Line(arguments.orders, arguments.events)
     orders = json.loads(line.orders.readline())
     redact.learn(**orders["secrets"])
+    import_from_here()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if "left_journal" not in orders:
-        trouble = validate(orders["experiment"])
+        # `gameday validate` and `gameday plan` load nothing, as `chaos validate`: they name no source
+        trouble = load(orders) if "source" in orders else None
+        trouble = trouble or validate(orders["experiment"])
         line.tell("validated", trouble=trouble)
         if trouble is not None or orders.get("only_validate"):
             return

@@ -18,10 +18,13 @@ from gameday.experiment.secrets import secrets_of
 from gameday.faults.protocol import current_step
 from gameday.files import write_atomically
 from gameday.phases import BASELINE, METHOD, UNDO, VERIFICATION
+from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
 
 RUNNER_IS_GONE = 70
+# of a step: what is told of it, and the key of the activity
+TOLD = {"kind": "type", "role": "role", "runbook": "runbook"}
 
 
 class Line:
@@ -36,9 +39,9 @@ class Line:
 
     def tell(self, event: str, **more: Any) -> None:
         """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
-        message = redact.event({"event": event, "t_ns": clock.now_ns(), **more})
+        message = redact.event(plain({"event": event, "t_ns": clock.now_ns(), **more}))
         try:
-            self.events.write(json.dumps(message, default=str) + "\n")
+            self.events.write(json.dumps(message) + "\n")
         except BrokenPipeError:
             os._exit(RUNNER_IS_GONE)
 
@@ -91,11 +94,7 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         name = str(activity.get("name"))
         current_step.set(name)
         self.here.id = uuid.uuid4().hex[:12]
-        told = {
-            "kind": activity.get("type"),
-            "role": activity.get("role"),
-            "runbook": activity.get("runbook"),
-        }
+        told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
         self.line.tell("step-started", id=self.here.id, name=name, part=self.part, **told)
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
@@ -106,48 +105,55 @@ class Feed(RunEventHandler):  # type: ignore[misc]
             "step-ended",
             id=getattr(self.here, "id", None),
             name=str(activity.get("name")),
-            role=activity.get("role"),
+            role=_text(activity.get("role")),
             part=self.part,
             status=run.get("status", "failed"),
-            error=str(interruption) if interruption else _last_line(run.get("exception")),
+            error=_text(interruption) if interruption else _last_line(run.get("exception")),
             exit_code=_exit_code(activity, output),
             **_proof(output),
         )
         self.save()
 
+    def not_played(self, activity: dict[str, Any], error: BaseException) -> None:
+        """Tell of an activity that chaoslib could not even begin, or could not bring to its end."""
+        name, step = _text(activity.get("name") or activity.get("ref")), uuid.uuid4().hex[:12]
+        told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
+        told["kind"] = told["kind"] or "action"
+        self.line.tell("step-started", id=step, name=name, part=self.part, **told)
+        ended = {"role": told["role"], "part": self.part, "status": "failed", "exit_code": None}
+        self.line.tell("step-ended", id=step, name=name, error=f"it cannot be played: {error}", **ended)
+        self.save()
+
     def save(self) -> None:
-        """Put the journal on disk as it is now. A disk that takes no more must not stop the rollbacks."""
+        """Put the journal on disk as it is now. Whatever keeps it from that must not stop the rollbacks."""
         try:
             write_atomically(self.path, as_json(self.journal))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - the disk, or what an activity said
             logger.warning("The journal cannot be written: %s", error)
 
 
 def as_json(journal: dict[str, Any]) -> str:
     """The journal as JSON; what JSON cannot say is written as text."""
-    plain = json.loads(json.dumps(journal, default=_plain))
-    return json.dumps(redact.data(plain), indent=2, ensure_ascii=False)
+    return json.dumps(redact.data(plain(journal)), indent=2, ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, set | frozenset | tuple):
-        return sorted(map(str, value))
-    return getattr(value, "value", None) or str(value)
+def _text(value: Any) -> str | None:
+    """What stands in the record as text, whatever it is."""
+    return None if value is None else str(plain(value))
 
 
 def _proof(output: Any) -> dict[str, Any]:
     """Whether a fault of gameday's protocol landed; nothing for any other activity."""
     if isinstance(output, dict) and {"fault", "landed", "proof"} <= set(output):
-        return {"landed": output["landed"], "proof": output["proof"]}
+        return {"landed": plain(output["landed"]) is True, "proof": _text(output["proof"])}
     return {}
 
 
 def _exit_code(activity: dict[str, Any], output: Any) -> int | None:
     """A process's exit code: chaoslib calls a process that failed a success."""
     is_process = activity.get("provider", {}).get("type") == "process"
-    return int(output["status"]) if is_process and isinstance(output, dict) and "status" in output else None
+    code = output.get("status") if is_process and isinstance(output, dict) else None
+    return code if isinstance(code, int) else None
 
 
 def _last_line(exception: Any) -> str | None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gameday import redact
-from gameday.processes import Identity
+from gameday.processes import Identity, python
 from gameday.run.children import open_log
 from gameday.units import spoken
 
@@ -48,7 +48,7 @@ class Guardian:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "gameday.run.guardian"]
+        command = python("gameday.run.guardian")
         held = () if self.orders["claim"] is None else (self.orders["claim"],)
         self.last_beat_s = 0.0
         with open_log(self.log) as log:

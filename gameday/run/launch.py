@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gameday.run.children import Child, Load, Undoing, wait_for_words
+from gameday.run.children import Child, Engine, Load, Undoing, wait_for_words
 from gameday.run.guardian import Guardian
 
 Orders = dict[str, Any]
@@ -18,10 +18,10 @@ Environment = dict[str, str]
 class Launch:
     """What starts each of them, and what waits until one of them says something."""
 
-    engine: Callable[[Orders, Path, Environment], Child] = Child.engine
+    engine: Callable[[Orders, Path, Environment], Child] = Engine.start
     recorder: Callable[[str, str, Orders, Path], Child] = Child.recorder
     load: Callable[[list[str], Path, Environment, int], Load] = Load.start
-    undoing: Callable[[list[str]], Undoing] = Undoing.start
+    undoing: Callable[[list[str], Path], Undoing] = Undoing.start
     guardian: Callable[[Orders, Path], Guardian] = Guardian
     wait_for_words: Callable[[list[Child], float], None] = wait_for_words
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from fractions import Fraction
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.align import Align
 from rich.console import Console, Group, RenderableType
@@ -18,7 +19,8 @@ from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealed
-from gameday.run.view import Now, Plain, View, said, verdict_lines
+from gameday.run.patient import Patient
+from gameday.run.view import Now, Plain, View, said, sealing_lines, verdict_lines
 from gameday.units import percent
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -65,8 +67,9 @@ def large(text: str) -> str:
 class LivePage(View):
     """Redraws a page on the terminal four times a second."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, out: Patient) -> None:
+        self.out = out
+        self.console = console = Console(file=cast("TextIO", out))
         self.page = RichLive(console=console, auto_refresh=False, transient=True)
         self.events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self.shares: dict[str, deque[Fraction | None]] = {}
@@ -140,11 +143,12 @@ class LivePage(View):
         self.console.print(Text(first, style=f"bold {COLOURS[record.verdict]}"))
         for line in rest:  # as text: brackets in a name are no markup
             self.console.print(Text(line))
-        for line in (*sealed.troubles, str(sealed), f"report: {pack.report}"):
+        for line in sealing_lines(pack, sealed):
             self.console.print(Text(clean.line(line)), soft_wrap=True)
+        self.out.drain()
 
 
 def view_of(plain: bool) -> View:
     """The live page on a terminal, plain lines elsewhere; both on standard error."""
-    console = Console(stderr=True)
-    return Plain() if plain or not console.is_terminal else LivePage(console)
+    out = Patient(sys.stderr)
+    return Plain(out) if plain or not Console(stderr=True).is_terminal else LivePage(out)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gameday import redact
+from gameday.files import put_in_place, without_surrogates
 
 FILTER = Path(redact.__file__).with_name("filter.py")
 LAST_WORDS_S = 2.0
@@ -32,31 +35,61 @@ def writer(log: Path) -> Iterator[int]:
     text_out, text_in = os.pipe()
     secrets_out, secrets_in = os.pipe()
     command = [sys.executable, "-I", "-S", str(FILTER), str(secrets_out), str(log)]
-    _filters.append(
-        subprocess.Popen(
-            command,
-            stdin=text_out,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(secrets_out,),
-            start_new_session=True,
+    try:
+        _filters.append(
+            subprocess.Popen(
+                command,
+                stdin=text_out,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(secrets_out,),
+                start_new_session=True,
+            )
         )
-    )
-    os.close(text_out)
-    os.close(secrets_out)
-    with os.fdopen(secrets_in, "w") as secrets:
-        json.dump(redact.known(), secrets)
+        with os.fdopen(secrets_in, "w", closefd=False) as secrets:
+            json.dump(redact.known(), secrets)
+    except OSError:  # on a machine that can start no more than the child itself, the child counts
+        _to_nowhere(text_in)
+    finally:
+        for descriptor in (text_out, secrets_out, secrets_in):
+            os.close(descriptor)
     try:
         yield text_in
     finally:
         os.close(text_in)
 
 
+def append(log: Path, text: str) -> None:
+    """Append something to a log of the run, cleaned. A disk that takes none of it stops nothing."""
+    with suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.write(redact.text(without_surrogates(text)))
+
+
+def settle(folder: Path) -> None:
+    """Put copies in the logs' place: what outlives the run may still print, but not into what is sealed."""
+    for left in folder.glob(".*"):  # of somebody who was killed here
+        left.unlink(missing_ok=True)
+    for log in sorted(folder.glob("*.log")):
+        if log.is_file() and not log.is_symlink():
+            draft = log.with_name(f".{log.name}")
+            with suppress(OSError):  # a full disk; the log itself is as good while nothing prints
+                shutil.copyfile(log, draft)
+                put_in_place(draft, log)
+            draft.unlink(missing_ok=True)
+
+
+def _to_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)
+
+
 def finish() -> None:
     """Wait until the filters have written the last words of children that are gone."""
+    until_s = time.monotonic() + LAST_WORDS_S
     for process in _filters:
         try:
-            process.wait(LAST_WORDS_S)
+            process.wait(max(0.0, until_s - time.monotonic()))
         except subprocess.TimeoutExpired:
             continue  # something that a child started still prints; it may go on
     _filters.clear()

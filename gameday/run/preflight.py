@@ -13,28 +13,33 @@ from gameday.experiment.activities import walk
 from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
 from gameday.run import killswitch
-from gameday.run.children import Child
+from gameday.run.children import Child, Engine
 from gameday.run.custody import Custody, custodies
 
 LIMIT_S = 60.0  # importing what activities call may take a while
 
 
-def start_validation(experiment: Experiment, variables: Sequence[str] = ()) -> Child:
+def start_validation(
+    experiment: Experiment, variables: Sequence[str] = (), *, is_to_run: bool = False
+) -> Child:
     """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
 
-    Raises InvalidInput when a secret cannot be had: what is not known to be secret would be written down.
+    is_to_run: whether the controls of Chaos Toolkit's settings are asked too. Raises InvalidInput when a
+    secret cannot be had: what is not known to be secret would be written down.
     """
     found = experiment.found
     if found.trouble is not None:
         place = experiment.places.of_key((found.where,))
         raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
+    source = {"source": str(experiment.path)} if is_to_run else {}
     orders = {
+        **source,
         "experiment": experiment.document,
         "variables": list(variables),
         "only_validate": True,
         "secrets": {},
     }
-    return Child.engine(orders, Path(os.devnull), dict(os.environ))
+    return Engine.start(orders, Path(os.devnull), dict(os.environ))
 
 
 def check_activities(experiment: Experiment, validation: Child) -> None:

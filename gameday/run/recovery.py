@@ -25,7 +25,7 @@ from gameday.files import read_lines
 from gameday.guardrails import gate
 from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
-from gameday.run.crew import undoer
+from gameday.run.crew import end_left_over, undoer
 from gameday.run.custody import Custody, custodies
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.rollbacks import Rollbacks
@@ -133,8 +133,7 @@ def recover(
     except FileNotFoundError:  # somebody has just brought it to its end
         return Recovered()
     try:
-        for identity in custody.left_over():
-            identity.kill_group()
+        end_left_over(custody)
         if has_ended(custody):
             custody.end()
             return Recovered()

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep, pack
-from gameday.evidence.pack import Pack
-from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday
+from gameday.experiment.lasts import longest_s
 from gameday.faults.undolog import Entry
 from gameday.guardrails import gate
 from gameday.guardrails.check import Permit
@@ -35,26 +32,26 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.processes import Identity
-from gameday.run import logs, undo
+from gameday.run import logs, signals, undo
 from gameday.run.claim import Claim
 from gameday.run.crew import Crew, Lost, undoer
 from gameday.run.custody import Custody
 from gameday.run.halt import HaltRules
+from gameday.run.held import Held
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
+from gameday.run.outcome import UNDO_OWED, LeftToTheGuardian, Outcome
 from gameday.run.preflight import check_unfinished
 from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Timeline
-from gameday.run.view import Now, View
+from gameday.run.view import Now, Unfailing, View
 from gameday.run.watch import Watch
 
 LOOK_FOR_RECOVERY_EVERY_S = 0.5
 START_WITHIN_S = 60.0
 READ_BACK_WITHIN_S = 300.0
 ROLLBACKS_WITHIN_S = 3600.0
-EXIT_CODES = {"passed": 0, "failed": 1, "halted": 3, "aborted": 3, "inconclusive": 4}
-UNDO_OWED = 5
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
 
@@ -81,20 +78,6 @@ class Options:
     sealing: Sealing = HASHES_ALONE
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished run."""
-
-    pack: Pack
-    record: Record
-
-    @property
-    def exit_code(self) -> int:
-        """What the command ends with."""
-        is_owed = any(entry.state == "owed" for entry in self.record.undo)
-        return UNDO_OWED if is_owed else EXIT_CODES[self.record.verdict]
-
-
 def run(experiment: Experiment, options: Options, view: View, launch: Launch = AS_PROCESSES) -> Outcome:
     """Play an experiment whose activities have been validated.
 
@@ -117,12 +100,18 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
         custody.end()
         raise
     claim.sign(folder.folder)
+    view = Unfailing(view)
     game = Run(experiment, options, custody, claim, view, launch)
-    with game.signals_heard(), view:
-        game.play()
+    try:
+        with game.signals_heard(), view:
+            game.play()
+    except Exception as error:
+        game.note_failure()
+        raise LeftToTheGuardian(game.pack, error) from error
     hosts.limit(())
     game.guardian.beat(math.inf)
     logs.finish()
+    custody = game.custody
     try:
         record, sealed = judge(custody, options.sealing)
     except NotRecorded:
@@ -133,8 +122,8 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
         custody.end()
     lock.release()
     claim.lock.release()
-    view.end(folder, record, sealed)
-    return Outcome(folder, record)
+    view.end(custody.pack, record, sealed)
+    return Outcome(custody.pack, record)
 
 
 class Run:
@@ -154,6 +143,7 @@ class Run:
         self.options = options
         self.custody = custody
         self.pack = folder
+        self.held = Held(folder)
         self.view = view
         self.launch = launch
         self.plan = keep.as_recorded(plan_of(experiment.blocks))
@@ -163,7 +153,7 @@ class Run:
         self.crew = Crew(experiment, custody, launch)
         self.reserve = Reserve(folder.folder)
         self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
-        rules = (experiment.blocks.halt, (folder.folder, options.results), experiment.blocks.max_duration)
+        rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
         self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
         self.guardian = launch.guardian(self.guardian_orders(claim), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
@@ -284,31 +274,46 @@ class Run:
         self.engine_goes_on()
 
     def roll_back(self) -> None:
-        """Let the engine play the rollbacks."""
+        """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
-        if not self.crew.engine_has_ended:
+        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.until(self.has_rolled_back, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
+
+    def has_rolled_back(self) -> bool:
+        """Whether the engine has ended. However often it waits, it goes on."""
+        if self.crew.engine_waits is not None:
             self.crew.go_on()
-            self.until(lambda: self.crew.engine_has_ended, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
+        return self.crew.engine_has_ended
 
     def put_back(self) -> None:
         """Undo whatever is still owed, whatever happened; then watch that service is as before.
 
-        After a halt the faults are undone first, then the rollbacks are played in a new engine: the old
-        one may have hung inside an activity.
+        After a halt the rollbacks are played in a new engine: the old one may have hung inside an activity.
+        Then the log once more: a rollback may have helped what failed, or broken something.
         """
         was_cut_short = not self.crew.engine_has_ended
         self.crew.end_engine()
+        self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        log = self.custody.undo_log
-        self.undoer.play(log, self.undo_goes)
+        self.undoer.play(self.custody.undo_log, self.undo_goes)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.custody, self.launch, self.heard, self.watch_on)
-            self.undoer.play(log, self.undo_goes)
+            self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on)
+            self.undoer.play(self.custody.undo_log, self.undo_goes)
         elif self.plan.is_watched:
             self.after_check()
+
+    def follow(self) -> None:
+        """Go on where the run's folder is now, if somebody has renamed it."""
+        found = self.held.pack()
+        if found != self.pack:
+            self.pack = found
+            self.custody = self.crew.custody = replace(self.custody, pack=found)
+            self.timeline.move(found.timeline)
+            self.reserve.path = found.folder / self.reserve.path.name
+            self.watch.move(found.raw)
 
     def rollbacks(self) -> Rollbacks:
         """How an engine of their own plays this run's rollbacks."""
@@ -390,6 +395,11 @@ class Run:
             self.timeline.add("guardian-lost", exit_code=self.guardian.code)
             self.guardian.replace()
 
+    def look_on(self) -> None:
+        """Watch while everything is put back, which a folder that cannot be read must not stop."""
+        with suppress(OSError, ValueError):
+            self.watch_on()
+
     def watch_on(self) -> None:
         """Read what is new, and show what is going on."""
         self.guardian.beat()
@@ -422,30 +432,28 @@ class Run:
     def failed(self, error: Exception) -> None:
         """Record that gameday itself failed, and where."""
         self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-        with suppress(OSError):
-            (self.pack.logs / "gameday.log").write_text(redact.text(traceback.format_exc()))
+        self.note_failure()
 
-    @contextmanager
-    def signals_heard(self) -> Iterator[None]:
+    def note_failure(self) -> None:
+        """Write down where gameday failed."""
+        logs.append(self.pack.logs / "gameday.log", traceback.format_exc())
+
+    def signals_heard(self) -> AbstractContextManager[None]:
         """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""
 
-        def hear(number: int, frame: FrameType | None) -> None:
+        def hear(name: str) -> None:
             if self.signalled is not None:
-                self.hand_over(signal.Signals(number).name)
-            self.signalled = f"{signal.Signals(number).name} was received"
+                self.hand_over(name)
+            self.signalled = f"{name} was received"
 
-        old = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        old[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+        return signals.heard(hear)
 
     def hand_over(self, name: str) -> None:
         """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
-        owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
-        self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
-        sys.stdout.write(f"{self.pack.folder}\n")
-        sys.stdout.flush()
-        os._exit(UNDO_OWED)
+        try:
+            owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
+            self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
+            sys.stdout.write(f"{self.pack.folder}\n")
+            sys.stdout.flush()
+        finally:
+            os._exit(UNDO_OWED)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gameday import clock, redact
 from gameday.chain import Chain
 from gameday.faults.undolog import Entry
-from gameday.files import is_full, read_lines
+from gameday.files import is_full, read_lines, storable
 from gameday.processes import boot
 
 Listener = Callable[[dict[str, Any]], None]
@@ -58,7 +59,7 @@ class Timeline:
     def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
         """Record an event; `t_ns` is its moment on the clock of this boot, now by default."""
         at_ns = (self.read_clocks().monotonic_ns if t_ns is None else t_ns) + self.ahead_ns
-        entry = redact.event({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more})
+        entry = redact.event(storable({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}))
         self._unwritten.append(entry)
         try:
             while self._unwritten:
@@ -67,7 +68,13 @@ class Timeline:
         except OSError as error:
             self._cannot(str(error.strerror))
         for listener in self.listeners:
-            listener(entry)
+            with suppress(Exception):  # what is shown to people, or is not, changes nothing of the run
+                listener(entry)
+
+    def move(self, path: Path) -> None:
+        """Go on in the same file under another name. What its old name did not take is written now."""
+        self.path = self.chain.path = path
+        self.trouble = None
 
     def check(self) -> str | None:
         """Why nothing can be recorded, seen before there is something to record; None while all is well."""

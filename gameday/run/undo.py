@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
@@ -54,7 +56,7 @@ class Undoer:
     def __init__(
         self,
         modules: Iterable[str] = (),
-        start: Callable[[list[str]], Undoing] = Undoing.start,
+        start: Callable[[list[str]], Undoing] = lambda warm: Undoing.start(warm, Path(os.devnull)),
         remember: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self.modules = sorted(set(modules))

@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gameday.processes import import_from_here
+
 
 def undo(call: dict[str, Any]) -> str:
     """Put back. Raises when that fails."""
@@ -94,6 +96,7 @@ def main() -> None:
     # what an undo prints must not be taken for an answer
     out = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    import_from_here()
     for module in sys.argv[1:]:
         with contextlib.suppress(Exception):
             importlib.import_module(module)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -13,6 +14,7 @@ from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record, RpoPart, RtoPart
 from gameday.evidence.seal import Sealed
 from gameday.measure.plan import Plan
+from gameday.run.patient import Patient
 from gameday.run.watch import Watch
 from gameday.units import spoken
 
@@ -48,10 +50,41 @@ class View:
         """The run is over, judged and sealed."""
 
 
+class Unfailing(View):
+    """Another view, whose failures change nothing of the run: a closed terminal, a reader that has gone."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+    def __enter__(self) -> View:
+        with suppress(Exception):
+            self.view.__enter__()
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        with suppress(Exception):
+            self.view.__exit__(*how)
+
+    def event(self, entry: dict[str, Any]) -> None:
+        """Something happened, as on the timeline."""
+        with suppress(Exception):
+            self.view.event(entry)
+
+    def tick(self, now: Now) -> None:
+        """Some time has passed."""
+        with suppress(Exception):
+            self.view.tick(now)
+
+    def end(self, pack: Pack, record: Record, sealed: Sealed) -> None:
+        """The run is over, judged and sealed."""
+        with suppress(Exception):
+            self.view.end(pack, record, sealed)
+
+
 class Plain(View):
     """One line an event, for logs and CI."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | Patient | None = None) -> None:
         self.out = out or sys.stderr
         self.first_ns: int | None = None
 
@@ -68,8 +101,10 @@ class Plain(View):
         """Print the verdict."""
         for line in verdict_lines(record):
             print(line, file=self.out)
-        for line in (*sealed.troubles, str(sealed), f"report: {pack.report}"):
+        for line in sealing_lines(pack, sealed):
             print(clean.line(line), file=self.out, flush=True)
+        if isinstance(self.out, Patient):
+            self.out.drain()
 
 
 def said(entry: dict[str, Any]) -> str | None:
@@ -110,6 +145,12 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "handed-over": _reason,
     "engine-error": lambda entry: f"engine error: {entry['error']}",
 }
+
+
+def sealing_lines(pack: Pack, sealed: Sealed) -> list[str]:
+    """What became of the seal, and where the report is."""
+    report = [f"report: {pack.report}"] if pack.report.exists() else []
+    return [*sealed.troubles, str(sealed), *report]
 
 
 def verdict_lines(record: Record) -> list[str]:

@@ -117,6 +117,12 @@ class Watch:
     plan: Plan
     tails: dict[str, Tail] = field(default_factory=dict)
 
+    def move(self, folder: Path) -> None:
+        """Go on with the same files in a folder of another name."""
+        self.folder = folder
+        for tail in self.tails.values():
+            tail.stem = folder / tail.stem.name
+
     def read_on(self) -> None:
         """Read what every recorder has written since."""
         for path in self.folder.glob("*.samples"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import shutil
+import signal
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +17,14 @@ from typing import Any
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.evidence import afterwards, export, holding, keys, pages, verify
-from gameday.evidence.bounds import Unreadable
+from gameday.evidence import afterwards, export, holding, keys, pages, timestamp, verify
+from gameday.evidence.bounds import OutOfBounds
 from gameday.evidence.holding import InFolder, opened
+from gameday.evidence.limits import within
 from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.report import forms
 from gameday.evidence.seal import Sealing, seal
+from gameday.reading import Unreadable
 from tests.evidence.foreign import EXAMPLE, Signed, contents, reseal, signed
 
 MIB = 1 << 20
@@ -252,3 +258,21 @@ def test_a_signature_that_was_forged_is_not_called_one_by_the_report(pack: Pack,
     text = made.read_text()
     assert "signature under key abababababababab, not checked here" in text
     assert ", signed" not in text
+
+
+def test_what_never_ends_ends_with_the_limit(pack: Pack) -> None:
+    asked = signal.getsignal(signal.SIGALRM), resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(OutOfBounds, match="it takes longer than 50 ms"), within(0.05):
+        while True:
+            with contextlib.suppress(GamedayError):  # whoever swallows it is ended again
+                time.sleep(10)
+            time.sleep(10)
+    with pytest.raises(OutOfBounds, match="more memory than there is"), within():
+        bytearray(1 << 50)
+    assert asked == (signal.getsignal(signal.SIGALRM), resource.getrlimit(resource.RLIMIT_AS))
+
+
+def test_roots_that_are_none_are_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "roots.pem").write_text("no certificates")
+    with pytest.raises(GamedayError, match="holds no certificates"):
+        timestamp.check(b"x", b"x", tmp_path / "roots.pem")

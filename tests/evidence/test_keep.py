@@ -45,3 +45,10 @@ def test_samples_are_kept_when_a_power_cut_took_their_names(tmp_path: Path) -> N
     kept = columns.read_samples(pack.samples, "load")
     assert [kept.names[number] for number in kept.series] == ["GET /0", "(lost)", "(lost)"]
     assert [kept.names[number] for number in kept.error] == ["error 0", "(lost)", "(lost)"]
+
+
+def test_a_kill_switch_does_not_outlive_its_run_and_nor_does_a_draft(tmp_path: Path) -> None:
+    for name in (".halt", ".record.json.123", ".lock", "record.json"):
+        (tmp_path / name).write_text("x")
+    keep.sweep(Pack(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "record.json"]

@@ -52,6 +52,16 @@ def test_what_runs_have_written_is_read(pack: Path) -> None:
     assert len(columns.read_ledger(pack / "ledger.parquet")) > 1000
 
 
+def test_a_recorder_that_has_seen_nothing_has_columns_without_pages(tmp_path: Path) -> None:
+    empty = written(tmp_path / "samples.parquet", 0, SAMPLE_SCHEMA)
+    with pq.ParquetWriter(tmp_path / "two.parquet", SAMPLE_SCHEMA) as writer:
+        for _ in range(2):
+            writer.write_table(pq.read_table(empty))
+    for path in (empty, tmp_path / "two.parquet"):
+        pages.check(path, SAMPLE_COLUMNS)
+        assert len(columns.read_samples(path, "load")) == 0
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"data_page_version": "2.0"}, {"use_dictionary": False}, {"compression": "none"}]
 )

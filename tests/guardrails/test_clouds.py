@@ -11,6 +11,7 @@ import yaml
 
 from gameday.experiment import load
 from gameday.guardrails.check import check
+from gameday.guardrails.kubernetes import context_of
 from tests.aws import ACCOUNT, use
 
 KUBECONFIG = {
@@ -114,3 +115,12 @@ def test_a_cluster_that_does_not_answer_is_no_permission(
         tmp_path, rules, "chaosk8s.pod.actions", "terminate_pods", label_selector="app=orders", ns="orders"
     ).problems
     assert "are not known" in problems[0].message and "neither is the blast radius" in problems[0].message
+
+
+def test_a_cluster_that_is_named_by_its_address_is_that_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    monkeypatch.delenv("CHAOSTOOLKIT_IN_POD", raising=False)
+    assert context_of({"KUBERNETES_HOST": "https://prod.example"}) == "https://prod.example"
+    assert context_of({}) == "in-cluster"
+    monkeypatch.setenv("CHAOSTOOLKIT_IN_POD", "true")
+    assert context_of({"KUBERNETES_HOST": "https://prod.example"}) == "in-cluster"

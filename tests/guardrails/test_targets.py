@@ -108,6 +108,15 @@ ATTACKS: dict[str, tuple[Document, str]] = {
         },
         LATER,
     ),
+    "a DSN with a piece from a probe": (
+        {
+            "configuration": BASE,
+            **method(
+                python("promote", "gameday.faults.postgresql", dsn="host=localhost dbname=${base}"),
+            ),
+        },
+        LATER,
+    ),
     "a fault on two servers by one DSN": (
         method(python("promote", "gameday.faults.postgresql", dsn="host=localhost,prod.example")),
         OUTSIDE,
@@ -224,7 +233,7 @@ ATTACKS: dict[str, tuple[Document, str]] = {
         OUTSIDE,
     ),
     "a ledger's Redis": ({"ledger": {"redis": "redis://prod.example/"}}, OUTSIDE),
-    "a ledger's Redis without a host": ({"ledger": {"redis": "redis:///0?host=prod.example"}}, UNCLEAR),
+    "a ledger's Redis that is not clear": ({"ledger": {"redis": "redis://a\\@prod.example/"}}, UNCLEAR),
     "a ledger's own store": ({"ledger": {"store": "kafka"}}, "where the store 'kafka' writes is not known"),
 }
 

@@ -185,7 +185,7 @@ def test_a_lab_whose_process_dies_is_stopped_by_its_keeper(tmp_path: Path) -> No
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     owner.stdout.close()
-    assert wait_until(lambda: leftovers(tmp_path) == [], 15)
+    assert wait_until(lambda: leftovers(tmp_path) == [] and not (tmp_path / "lab").exists(), 15)
 
 
 def test_no_lab_in_a_folder_is_said(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from gameday.measure.figures import criteria
+from gameday.measure.figures import criteria, watched_span
 from gameday.measure.outage import Criteria
 from gameday.measure.plan import Plan
 from tests.measure.histories import MS, Run, S, at, failover, fault, judged, ledger, out, run, sli, step
@@ -187,6 +187,10 @@ def test_recorders_are_listed_with_their_longest_silence() -> None:
     assert found["health"].silence.longest_gap_ns == 500_000_000
     assert (found["health"].samples, found["health"].period_ns) == (316, 100_000_000)
     assert found["ledger"].period_ns == 100_000_000
+
+
+def test_in_a_run_that_came_to_no_baseline_nothing_is_watched() -> None:
+    assert watched_span(run(phases={"warm-up": 0, "undo": 5}).history) == (0, 0)
 
 
 def test_a_run_without_slis_has_no_rto() -> None:

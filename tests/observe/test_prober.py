@@ -10,12 +10,14 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
+from gameday import clock
 from gameday.experiment.model import Probe
 from gameday.lab.postgresql import Node
 from gameday.measure.samples import Samples, read
@@ -141,12 +143,52 @@ async def web_server() -> AsyncIterator[tuple[str, set[Any]]]:
         return web.Response(text="fine" * 100_000)
 
     app = web.Application()
-    app.add_routes([web.get("/", answer)])
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": request.query["where"]})
+
+    app.add_routes([web.get("/", answer), web.get("/elsewhere", elsewhere)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield f"http://127.0.0.1:{runner.addresses[0][1]}/", seen
     await runner.cleanup()
+
+
+NOWHERE = [
+    "http://",
+    "https:///",
+    "http:///x",
+    "//",
+    "http://:80/",
+    "http://[",
+    "http://..",
+    "http:",
+    "mailto:x",
+]
+
+
+def test_a_redirect_to_nowhere_is_a_bad_sample(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with web_server() as (address, _):
+            writer = SampleWriter(tmp_path, "probe")
+            for where in NOWHERE:
+                probe = Probe.model_validate({"http": f"{address}elsewhere?where={quote(where, safe='')}"})
+                asking = asker(probe)
+                await prober._one(asking, probe, writer, clock.now_ns(), "page")
+                await asking.close()
+            writer.close()
+
+    asyncio.run(whole())
+    samples = read(tmp_path / "probe")
+    assert len(samples) == len(NOWHERE)
+    assert not samples.ok.any() and not samples.skipped.any()
+
+
+def test_errors_that_name_each_other_as_their_cause_are_looked_at_once() -> None:
+    one, other = ValueError(), OSError()
+    one.__cause__, other.__cause__ = other, one
+    assert not limits.is_own(one)
 
 
 @pytest.mark.parametrize(("connections", "expected"), [("fresh", 20), ("reuse", 3)])

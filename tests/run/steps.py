@@ -25,6 +25,12 @@ def start_in_background(command: list[str]) -> int:
     ).pid
 
 
+def start_a_child(pidfile: str) -> None:
+    """Start a program in the engine's own session, and leave it running."""
+    child = subprocess.Popen(["sleep", "300"], stdin=subprocess.DEVNULL)
+    Path(pidfile).write_text(str(child.pid))
+
+
 def take_memory(more_mb: int) -> None:
     """Take memory without end; this process may have only so much more."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -166,3 +166,15 @@ def test_what_a_full_disk_did_not_take_is_recorded_once_there_is_room(tmp_path: 
     timeline.add("clock")
     assert [event["event"] for event in read_lines(path)] == ["run", "halted", "phase", "clock"]
     assert first_broken(path.read_bytes()) is None
+
+
+def test_a_listener_that_fails_changes_nothing_of_what_is_recorded(tmp_path: Path) -> None:
+    def fails(entry: dict[str, Any]) -> None:
+        raise BrokenPipeError
+
+    heard: list[str] = []
+    timeline = Timeline(tmp_path / "timeline.jsonl")
+    timeline.listeners += [fails, lambda entry: heard.append(entry["event"])]
+    timeline.add("run")
+    timeline.add("halted", reason="it was asked to")
+    assert [event["event"] for event in read_lines(timeline.path)] == heard == ["run", "halted"]

@@ -333,7 +333,7 @@ def launch_on(machine: Machine, watch: Callable[[dict[str, Any], Process], None]
         machine.starts("load")
         return Load(machine, environment)
 
-    def undo(modules: list[str]) -> Undoing:
+    def undo(modules: list[str], log: Path) -> Undoing:
         machine.starts("undoing")
         return Undoing(machine, watch)
 

@@ -24,7 +24,7 @@ from greenlet import getcurrent, greenlet
 
 from gameday import clock, files, processes
 from gameday.evidence import keep
-from gameday.run import crew, lock, reserve, runner, timeline
+from gameday.run import crew, held, lock, reserve, runner, timeline
 
 NS_PER_S = 1_000_000_000
 EPOCH_NS = 1_790_000_000 * NS_PER_S
@@ -288,7 +288,7 @@ class Machine:
         old = {number: signal.getsignal(number) for number in numbers}
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        places = [(module, "os", own) for module in (files, lock, reserve, timeline, runner, processes)]
+        places = [(module, "os", own) for module in (files, held, lock, reserve, timeline, runner, processes)]
         places += [
             (clock, "now_ns", self.now_ns),
             (clock, "utc_ns", self.utc_ns),
@@ -296,7 +296,7 @@ class Machine:
         ]
         places += [(processes, "start_ticks", self.start_ticks), (crew, "start_ticks", self.start_ticks)]
         places += [(module, "boot", lambda: f"boot {self.boots}") for module in (processes, timeline)]
-        places += [(reserve, "BYTES", 4096)]
+        places += [(processes, "session", lambda leader: iter(())), (reserve, "BYTES", 4096)]
         places += [(keep, "shutil", removing)]
         undo = [patch.object(*place) for place in places]
         for each in undo:
@@ -419,6 +419,13 @@ class Kernel:
         if process is None:
             raise ProcessLookupError
         self.machine.kill(process)
+
+    def kill(self, pid: int, number: int) -> None:
+        process = self.machine.find(pid)
+        if process is None:
+            raise ProcessLookupError
+        if number == signal.SIGKILL:
+            self.machine.kill(process)
 
     def _exit(self, code: int) -> None:
         self.machine.kill(self.machine.me(), code)

@@ -78,6 +78,8 @@ def put_back(part: str, before: str) -> str:
     here.takes(f"undo {part}", 40.0 if how == "hangs" else 0.05)
     if how == "raises":
         raise OSError(f"{part} is stuck")
+    if how == "raises oddly":
+        raise OSError(f"{part} is stuck at \ud800")
     if how == "dies":
         here.die()
     if how != "lies":
@@ -107,6 +109,11 @@ def fail_back() -> None:
 
 def do_nothing() -> None:
     """An action that changes nothing."""
+
+
+def raise_oddly() -> None:
+    """An action that fails with half a character."""
+    raise OSError("no file \udcff")
 
 
 def hang() -> None:

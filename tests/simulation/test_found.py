@@ -48,7 +48,7 @@ def test_what_was_half_written_is_not_sealed_with_the_rest() -> None:
 
 
 def test_a_recovery_killed_after_its_record_leaves_no_seal_of_the_old_one() -> None:
-    stubborn = {"a": ["raises"] * 4}
+    stubborn = {"a": ["raises"] * 8}
     cut = ("recover: fsync .manifest.json", "kill recover")
     assert seen("declared", then=(cut,), stubborn=stubborn) == "aborted"
 

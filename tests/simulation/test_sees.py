@@ -16,7 +16,7 @@ from gameday.chain import Chain
 from gameday.evidence import keep
 from gameday.faults import undolog
 from gameday.faults.undolog import UndoLog
-from gameday.run.custody import Custody
+from gameday.run import recovery
 from gameday.run.lock import Lock
 from gameday.run.reserve import Reserve
 from gameday.run.runner import Run
@@ -77,9 +77,9 @@ RULES: dict[str, tuple[Any, str, Any, Callable[[], Iterator[Fate]]]] = {
     "a halt is recorded": (Run, "halted", lambda *_: None, lambda: every("SIGINT", "plain", step=9)),
     "signals halt": (Run, "signals_heard", nullcontext, lambda: every("SIGTERM", "plain", step=9)),
     "what runs on is ended": (
-        Custody,
-        "left_over",
-        lambda custody: [],
+        recovery,
+        "end_left_over",
+        lambda custody: None,
         lambda: every("kill runner", "plain", **HANGING),
     ),
     "a full disk forgets nothing": (Timeline, "add", forget, lambda: every("full disk", "declared")),

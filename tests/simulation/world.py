@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import shutil
 import signal
 import tempfile
@@ -27,8 +28,9 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.outcome import EXIT_CODES
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
-from gameday.run.runner import EXIT_CODES, Options, run
+from gameday.run.runner import Options, run
 from gameday.run.view import Plain, View
 from tests.simulation.children import launch_on
 from tests.simulation.experiments import experiment
@@ -69,6 +71,7 @@ class World:
     tried: dict[int, set[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
+    view: View = field(default_factory=View)
     _pack: Pack | None = None
 
     @property
@@ -81,7 +84,7 @@ class World:
         """`gameday run`."""
 
         def play() -> int:
-            return run(experiment(self.name), Options(self.results), View(), self.launch).exit_code
+            return run(experiment(self.name), Options(self.results), self.view, self.launch).exit_code
 
         return self.command("runner", play)
 
@@ -140,10 +143,23 @@ class World:
             return self.pack is not None
         if what == "power cut":
             self.machine.power_cut()
+        elif what in ("rename", "delete"):
+            return self.moved(is_deleted=what == "delete")
         elif what in TOO_FEW_PROCESSES:
             self.machine.failing_starts = TOO_FEW_PROCESSES[what]
         else:
             self.machine.disk = replace(DISKS[what])
+        return True
+
+    def moved(self, *, is_deleted: bool) -> bool:
+        """Somebody renames the run's folder, or deletes it."""
+        folder = self.pack and self.pack.folder
+        if folder is None:
+            return False
+        if is_deleted:
+            shutil.rmtree(folder)
+        else:
+            folder.rename(folder.with_name(f"{folder.name}-moved"))
         return True
 
     def killed(self, *names: str) -> bool:
@@ -309,7 +325,7 @@ class World:
 
     def watch(self, what: str, arguments: dict[str, Any]) -> None:
         """Something is done to the service: never before it is owed, never out of order, never unlocked."""
-        if what not in ("break", "undo"):
+        if what not in ("break", "undo") or self.pack is None:  # somebody has deleted it
             return
         entries = self.log.entries()
         same = [number for number, entry in enumerate(entries) if arguments_of(entry) == arguments]
@@ -322,7 +338,8 @@ class World:
 
     def watch_undo(self, call: dict[str, Any], player: Process) -> None:
         """A player is about to play an undo."""
-        assert self.pack is not None
+        if self.pack is None:
+            return
         entries = self.log.entries()
         number = next(
             (n for n, e in reversed(list(enumerate(entries))) if e.call == call and e.is_owed), None
@@ -336,8 +353,8 @@ class World:
         for later in entries[number + 1 :]:
             if later.is_owed and later.id not in tried and not is_sparse:
                 self.wrong.append(f"{call} is undone before {later.call}")
-        held = {self.machine.paths.get(each) for each in player.open_files}
-        if Custody.of(self.pack).lock.path not in held:
+        lock = Custody.of(self.pack).lock.path.stat()
+        if not any(os.path.samestat(os.fstat(each), lock) for each in player.open_files):
             self.wrong.append(f"{player.name} undoes without the lock")
 
 

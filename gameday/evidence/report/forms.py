@@ -8,7 +8,7 @@ from pathlib import Path
 from gameday.errors import GamedayError
 from gameday.evidence import afterwards
 from gameday.evidence.holding import InFolder
-from gameday.evidence.pack import Pack
+from gameday.evidence.pack import LONGEST_WHY, Pack
 from gameday.evidence.report import junit, markdown, pdf, tables
 from gameday.evidence.report import page as report
 from gameday.files import write_atomically
@@ -71,7 +71,7 @@ def write(pack: Pack, names: Sequence[str], output: Path | None = None) -> Itera
         except GamedayError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the data do to a report, they are wrong
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}"[:LONGEST_WHY]
             raise GamedayError(f"no report can be made of {pack.folder}: {why}") from None
 
 

@@ -1,0 +1,35 @@
+"""How long a run may last when its file does not say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gameday.experiment import Experiment
+from gameday.experiment.activities import walk
+from gameday.experiment.model import Objectives
+
+SPARE_S = 3600.0
+
+
+def longest_s(experiment: Experiment) -> float:
+    """Seconds after which the run halts: `max-duration`, else an hour more than the file itself waits."""
+    blocks = experiment.blocks
+    return SPARE_S + waits_s(experiment) if blocks.max_duration is None else blocks.max_duration
+
+
+def waits_s(experiment: Experiment) -> float:
+    """Seconds that the file asks to wait: for the load, the phases, and the pauses of its activities."""
+    aims = experiment.blocks.objectives or Objectives()
+    phases_s = aims.baseline + aims.recovery_deadline_s + aims.after_check + 3 * aims.sustain
+    load = experiment.blocks.load
+    load_s = 0.0
+    if load is not None:
+        workers_s = load.workers.within if load.workers else 0.0
+        load_s = load.warm_up + load.users / load.spawn_rate + workers_s
+    return phases_s + load_s + sum(_pauses_s(activity) for _, activity in walk(experiment.document))
+
+
+def _pauses_s(activity: dict[str, Any]) -> float:
+    pauses = activity.get("pauses")
+    values = pauses.values() if isinstance(pauses, dict) else ()
+    return sum(float(value) for value in values if isinstance(value, int | float))
