@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gameday.errors import MOST_SHOWN
 from gameday.experiment import toolkit
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
@@ -102,7 +101,7 @@ def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
 
 
 def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
-    for key in list(activity)[:MOST_SHOWN]:
+    for key in activity:
         if key not in CHAOS_TOOLKIT_KEYS and key not in ADDED_KEYS and (near := nearest(key, ADDED_KEYS)):
             yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
     role = activity.get("role")
@@ -142,7 +141,7 @@ def _arguments(path: Path, func: str, signature: inspect.Signature, given: Any) 
     if not isinstance(given, dict):
         return
     known = [name for name in signature.parameters if name not in ("configuration", "secrets")]
-    for name in list(given)[:MOST_SHOWN]:
+    for name in given:
         if name not in known:
             meant = did_you_mean(name, known, f"it takes {', '.join(known)}")
             yield Trouble((*path, "arguments", name), f"'{func}' takes no '{name}'{meant}", on_key=True)

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gameday.errors import MOST_SHOWN, InvalidInput, Problem
+from gameday.errors import InvalidInput, Problem
 from gameday.experiment import activities, plain, positions, toolkit
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import Blocks, Objectives, Sli
@@ -164,7 +164,7 @@ class _Check:
 
     def unknown_keys(self, document: dict[str, Any]) -> None:
         """Keys that are nearly gameday's, and those that are nearly Chaos Toolkit's."""
-        for key in list(document)[: 10 * MOST_SHOWN]:
+        for key in document:
             if key in CHAOS_TOOLKIT_KEYS or key in BLOCK_KEYS:
                 continue
             if near := nearest(key, BLOCK_KEYS):

@@ -11,8 +11,6 @@ LONGEST_WORD = 100  # characters; nobody mistypes a longer one, and looking woul
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like `word`, if one is like it; underscores and hyphens count as the same."""
-    if len(word) > LONGEST_WORD:
-        return None
     by_form = {name.lower().replace("_", "-"): name for name in known if len(name) <= LONGEST_WORD}
     close = difflib.get_close_matches(word.lower().replace("_", "-"), by_form, n=1, cutoff=CLOSE_ENOUGH)
     return by_form[close[0]] if close else None

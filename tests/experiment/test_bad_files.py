@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -232,6 +233,20 @@ def test_a_value_that_nothing_can_work_with_is_refused(here: Path, block: str, m
     assert message in said(here, HEAD + block + "\n")
 
 
+def mixed(seed: int) -> str:
+    """Always the same letters, in another order: as like as words can be without being it."""
+    return "".join(Random(seed).sample("abcdefghi" * 100, 900))
+
+
+def sli_of(number: int) -> str:
+    probe = "probe: {tcp: 'h:1'}"
+    return f"{{name: {mixed(number)}, source: probe, objective: 99%, {probe}}}"
+
+
+def condition_of(number: int) -> str:
+    return f"{{when: {mixed(number + 1000)} < 20%}}"
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -241,6 +256,7 @@ def test_a_value_that_nothing_can_work_with_is_refused(here: Path, block: str, m
         "rollbacks: [{" + ", ".join(f"rol{number}: 1" for number in range(4500)) + "}]",
         "service: {" + ", ".join(f"nam{number}: 1" for number in range(4500)) + "}",
         "halt: [" + "{when: 'x < 20%'}, " * 3000 + "]",
+        f"slis: [{', '.join(map(sli_of, range(100)))}]\nhalt: [{', '.join(map(condition_of, range(100)))}]",
         "halt: [{when: 'up" + " " * 500_000 + "x'}]",
         "slis: [{name: a, source: probe, objective: 99%, good: 'latency < " + "1s" * 100_000 + "x'}]",
         "x" * 100_000 + ": 1",
