@@ -99,8 +99,12 @@ def _opened(log: str) -> int:
 
 
 def _write(log: int, lines: Iterator[str]) -> None:
+    text = "".join(lines).encode(errors="surrogateescape")
     with contextlib.suppress(OSError):  # a full disk must not stop whoever prints
-        os.write(log, "".join(lines).encode(errors="surrogateescape"))
+        if os.fstat(
+            log
+        ).st_nlink:  # a log that has been sealed has another file in its place: nobody reads this one
+            os.write(log, text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 
 from gameday import cli
 from gameday.cli import drills, streams
+from gameday.cli.say import say
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence.pack import Pack
 from gameday.run import recovery
@@ -74,8 +75,8 @@ class Closed:
 def test_a_reader_that_has_gone_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Closed())
     monkeypatch.setattr(sys, "stderr", Closed())
-    streams.say("something")
-    streams.say("something", is_error=False)
+    say("something")
+    say("something", err=True)
     streams.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from gameday import clock
 from gameday.evidence.pack import Pack
 from gameday.files import append_line
 from gameday.processes import Identity
+from gameday.run import logs
 from gameday.run.children import Steps, wait_until
 from gameday.run.crew import end_left_over
+from gameday.run.custody import PROCESSES, Custody
 
 TWO_TICKS_S = 0.025
 
@@ -160,12 +163,27 @@ def test_a_reader_that_goes_after_the_first_line_changes_nothing_of_the_run(tmp_
 
 
 def test_a_recovery_ends_what_is_under_way_and_no_service_of_an_earlier_step(tmp_path: Path) -> None:
-    pack = Pack(tmp_path)
+    custody = Custody(tmp_path, Pack(tmp_path))
     with three_sleepers() as (engine, (older, younger), began_ns):
-        append_line(pack.processes, asdict(engine))
-        append_line(pack.timeline, said("step-started", began_ns - 2))
-        append_line(pack.timeline, said("step-ended", began_ns - 1))
-        append_line(pack.timeline, said("step-started", began_ns, "b"))
-        end_left_over(pack)
+        append_line(tmp_path / PROCESSES, asdict(engine))
+        append_line(custody.pack.timeline, said("step-started", began_ns - 2))
+        append_line(custody.pack.timeline, said("step-ended", began_ns - 1))
+        append_line(custody.pack.timeline, said("step-started", began_ns, "b"))
+        end_left_over(custody)
         assert wait_until(lambda: not runs(younger) and not runs(engine.pid), 5)
         assert runs(older)
+
+
+def test_what_a_service_prints_after_the_seal_goes_nowhere_and_does_not_end_it(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    with logs.writer(log) as words:
+        os.write(words, b"before\n")
+        assert wait_until(lambda: log.exists() and log.read_text() == "before\n", 10)
+        old = log.open("rb")
+        logs.settle(tmp_path)
+        for _ in range(3):
+            os.write(words, b"after\n")
+    logs.finish()
+    with old:
+        assert old.read() == b"before\n"
+    assert log.read_text() == "before\n"
