@@ -77,6 +77,14 @@ def standby(tmp_path: Path, primary: Node) -> Iterator[Node]:
         node.discard()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What gameday keeps for its user: nothing of the tests is where the user's own runs are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(state.VARIABLE, str(tmp_path_factory.mktemp("session-state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What gameday keeps for its user: for each test a folder of its own."""

@@ -182,11 +182,22 @@ def recover_from_disk(
     about = custody.about
     known = Rollbacks.of(about, variables) if about is not None else rollbacks_of(custody.pack, variables)
     document = known.document if known is not None else {}
-    redact.learn(secrets_of(document, {}), names_of(document, {}))
+    values = values_of(known.variables) if known is not None else {}
+    redact.learn(secrets_of(document, values), names_of(document, values))
     gate.recall(custody.folder)
     reason = "the run was cut off; gameday recover put everything back"
     with working_in(custody):
         return recover(custody, reason, sealing, known, Plain().event, launch)
+
+
+def values_of(variables: tuple[str, ...]) -> dict[str, Any]:
+    """`KEY=VALUE` as Chaos Toolkit reads them; nothing of what it cannot."""
+    from chaoslib import convert_vars
+
+    try:
+        return dict(convert_vars(list(variables)) or {})
+    except ValueError:
+        return {}
 
 
 @contextlib.contextmanager

@@ -80,7 +80,9 @@ def cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cut]:
     yield cut_off(tmp_path, monkeypatch, EXPERIMENT)
 
 
-def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, experiment: dict[str, Any]) -> Cut:
+def cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, experiment: dict[str, Any], *variables: str
+) -> Cut:
     work, results = tmp_path / "work", tmp_path / "results"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -89,7 +91,7 @@ def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, experiment: dict[st
     file.write_text(yaml.safe_dump(experiment))
     loaded = load(file, {})
     made = pack.create(results, loaded.title)
-    custody = Custody.begin(made, loaded, (), None)
+    custody = Custody.begin(made, loaded, variables, None)
     keep.describe(made, loaded, plan_of(loaded.blocks))
     timeline = Timeline(made.timeline)
     timeline.tie_clocks()
@@ -260,6 +262,23 @@ def test_rollbacks_are_played_as_the_file_says_and_where_it_was_started(
     cut.rolls_back()
     done = cut.recover()
     assert (done.exit_code, (cut.work / "said").read_text()) == (0, "orders-db\n"), done.output
+
+
+def test_a_secret_of_the_command_line_is_known_to_a_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say = {"type": "process", "path": "echo", "arguments": ["${password}"]}
+    experiment = {
+        **EXPERIMENT,
+        "configuration": {"password": "none"},
+        "rollbacks": [{"type": "action", "name": "say it", "provider": say}],
+    }
+    cut = cut_off(tmp_path, monkeypatch, experiment, "password=correct-horse-battery")
+    cut.rolls_back()
+    assert cut.recover().exit_code == 0
+    files = [path for path in cut.pack.folder.rglob("*") if path.is_file()]
+    assert any(path.name == "journal.json" for path in files)
+    assert not [path for path in files if b"correct-horse" in path.read_bytes()]
 
 
 def test_a_rollback_that_fails_is_not_everything_put_back(
