@@ -94,6 +94,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     for line in path.read_bytes().split(b"\n"):
+        if line.lstrip()[:1] != b"{":
+            continue
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):

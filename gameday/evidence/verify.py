@@ -314,6 +314,8 @@ def _afterwards(held: Holding, keys: Sequence[SSlibKey], found: Verification) ->
             entry = Entry.model_validate(line)
         except (ValueError, TypeError):
             found.wrong(AFTERWARDS, f"line {number} is no entry")
+            if len(found.findings) > MOST_TOLD:
+                return
             continue
         what = f"{entry.kind} {entry.id or ''}".strip() + f" by {entry.by}"
         if entry.signature is None:
