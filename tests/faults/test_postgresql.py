@@ -111,7 +111,7 @@ def test_a_cut_standby_gets_nothing_until_the_undo(primary: Node, standby: Node,
     assert wait_until(lambda: primary.ask("SELECT count(*) FROM pg_stat_replication") == 0, 5)
     (entry,) = undo_log.owed()
     arguments = entry.call["arguments"]
-    assert arguments == {"dsn": standby.dsn, "slot": None}
+    assert arguments == {"dsn": standby.dsn, "slot": None, "data": None}
     assert not is_restored(**arguments)
     assert cut_replication(standby.dsn)["landed"]  # again: its own undo must not bring back the cut
     assert len(undo_log.owed()) == 1
