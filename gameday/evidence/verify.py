@@ -310,7 +310,9 @@ def _afterwards(held: Holding, keys: Sequence[SSlibKey], found: Verification) ->
     by_id = {key.keyid: key for key in keys}
     for number, text in enumerate(data.splitlines(), 1):
         try:
-            line = bounds.parsed(text) if text.startswith(b"{") else None  # as the chain takes lines
+            if not text.startswith(b"{"):  # the chain passes over it
+                raise ValueError("no object")
+            line = bounds.parsed(text)
             entry = Entry.model_validate(line)
         except (ValueError, TypeError):
             found.wrong(AFTERWARDS, f"line {number} is no entry")
