@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from rich.console import Console
 
 from gameday import clean
 from gameday.cli import cli
@@ -21,6 +20,7 @@ from gameday.evidence.record import Record
 from gameday.evidence.report import forms
 from gameday.evidence.seal import Sealed, Sealing
 from gameday.run.live import LivePage
+from gameday.run.patient import Patient
 from gameday.run.view import Plain
 from tests.evidence import example
 from tests.evidence.foreign import EXAMPLE
@@ -102,7 +102,7 @@ def test_both_views_show_events_and_verdict_clean() -> None:
         {"t_ns": 4, "event": "halted", "reason": EVIL},
     ]
     plain, page = io.StringIO(), io.StringIO()
-    live = LivePage(Console(file=page, width=200))
+    live = LivePage(Patient(page))
     for view in (Plain(plain), live):
         for event in events:
             view.event(event)
