@@ -20,9 +20,13 @@ def pack(tmp_path: Path) -> Pack:
     return example.failover(tmp_path / "results")
 
 
-def report(*arguments: str, cwd: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
+def report(
+    *arguments: str, cwd: Path, path: str | None = None, modules: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gameday", "report", *arguments]
     environment = {**os.environ, "PATH": path or os.environ["PATH"]}
+    if modules is not None:
+        environment["PYTHONPATH"] = os.pathsep.join([str(modules), str(Path(__file__).parents[2])])
     return subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False
     )
@@ -76,8 +80,8 @@ def test_a_folder_that_cannot_be_written_is_named(pack: Pack, tmp_path: Path) ->
 
 
 def test_pdf_without_anything_that_prints_says_what_to_install(pack: Pack, tmp_path: Path) -> None:
-    (tmp_path / "weasyprint.py").write_text("raise ImportError")  # the current folder comes first
-    done = report("--pdf", cwd=tmp_path, path="/nowhere")
+    (tmp_path / "weasyprint.py").write_text("raise ImportError")
+    done = report("--pdf", cwd=tmp_path, path="/nowhere", modules=tmp_path)
     assert done.returncode == 2 and "install Chromium or Chrome" in done.stderr
     assert "pip install 'gameday-dr[pdf]'" in done.stderr and "Traceback" not in done.stderr
 

@@ -44,8 +44,8 @@ def test_the_undo_is_on_disk_before_the_body_goes_on(undo_log: UndoLog) -> None:
         return landed(True, "taken")
 
     assert take(7) == {"fault": "take", "landed": True, "proof": "taken"}
-    arguments = {"number": 7}
-    assert seen == [{"module": __name__, "func": "put_back", "verify": "is_back", "arguments": arguments}]
+    call = {"module": __name__, "func": "put_back", "verify": "is_back", "arguments": {"number": 7}}
+    assert seen == [{**call, "cwd": str(Path.cwd())}]
     (entry,) = undo_log.entries()
     assert entry.events == ("owed", "landed") and entry.detail == "taken" and entry.is_owed
 
