@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gameday import state
 
 pytestmark = pytest.mark.alone
 
@@ -17,7 +20,7 @@ NAMES = ("failover-sync", "failover-async")
 
 @pytest.fixture(scope="module")
 def records(postgresql: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The records of both demos, played side by side."""
+    """The records of both demos, played side by side: to each its own service of the same name."""
     folder = tmp_path_factory.mktemp("demos")
     games = {
         name: subprocess.Popen(
@@ -25,6 +28,7 @@ def records(postgresql: None, tmp_path_factory: pytest.TempPathFactory) -> dict[
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, state.VARIABLE: str(folder / f"{name}-state")},
         )
         for name in NAMES
     }
