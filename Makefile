@@ -20,7 +20,7 @@ test: $(VENV)/dev
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 endif
 

@@ -145,6 +145,10 @@ class LivePage(View):
             self.console.print(Text(line))
         for line in sealing_lines(pack, sealed):
             self.console.print(Text(clean.line(line)), soft_wrap=True)
+        self.drain()
+
+    def drain(self) -> None:
+        """Wait until all that was said is shown."""
         self.out.drain()
 
 

@@ -18,13 +18,14 @@ class Patient:
         self.stream = stream
         self.encoding = stream.encoding
         self.errors = stream.errors
-        self._waiting: queue.Queue[str | threading.Event] = queue.Queue(MOST_WAITING)
+        # a signal's handler may say something while something is being said: this one takes both
+        self._waiting: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
         threading.Thread(target=self._show, daemon=True).start()
 
     def write(self, text: str) -> int:
         """Hand it over."""
-        with suppress(queue.Full):
-            self._waiting.put_nowait(text)
+        if self._waiting.qsize() < MOST_WAITING:
+            self._waiting.put(text)
         return len(text)
 
     def flush(self) -> None:
@@ -33,9 +34,8 @@ class Patient:
     def drain(self, within_s: float = LAST_WORDS_S) -> None:
         """Wait until all of it is shown, but not for a stream that takes nothing."""
         shown = threading.Event()
-        with suppress(queue.Full):
-            self._waiting.put(shown, timeout=within_s)
-            shown.wait(within_s)
+        self._waiting.put(shown)
+        shown.wait(within_s)
 
     def isatty(self) -> bool:
         """Whether people see it."""

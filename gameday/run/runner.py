@@ -455,5 +455,6 @@ class Run:
             self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
             sys.stdout.write(f"{self.pack.folder}\n")
             sys.stdout.flush()
+            self.view.drain()
         finally:
             os._exit(UNDO_OWED)

@@ -49,6 +49,9 @@ class View:
     def end(self, pack: Pack, record: Record, sealed: Sealed) -> None:
         """The run is over, judged and sealed."""
 
+    def drain(self) -> None:
+        """Wait until all that was said is shown."""
+
 
 class Unfailing(View):
     """Another view, whose failures change nothing of the run: a closed terminal, a reader that has gone."""
@@ -80,6 +83,11 @@ class Unfailing(View):
         with suppress(Exception):
             self.view.end(pack, record, sealed)
 
+    def drain(self) -> None:
+        """Wait until all that was said is shown."""
+        with suppress(Exception):
+            self.view.drain()
+
 
 class Plain(View):
     """One line an event, for logs and CI."""
@@ -103,6 +111,10 @@ class Plain(View):
             print(line, file=self.out)
         for line in sealing_lines(pack, sealed):
             print(clean.line(line), file=self.out, flush=True)
+        self.drain()
+
+    def drain(self) -> None:
+        """Wait until all that was said is shown."""
         if isinstance(self.out, Patient):
             self.out.drain()
 

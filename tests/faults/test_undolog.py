@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +20,6 @@ from tests.disk import Disk
 
 AFTERWARDS = ("landed", "undoing", "undo-failed", "undone", "verified")
 CALL = {"module": "faults", "func": "thaw", "verify": None, "arguments": {"pid": 7}}
-CWD = os.getcwd()  # noqa: PTH109 - a text
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +43,9 @@ def test_what_is_owed_is_on_disk_with_all_that_it_takes_to_play_it(undo_log: Und
     identity = undo_log.owe("freeze it", "pause", CALL)
     line = json.loads(disk.kept("undo.jsonl") or b"")
     owed = {"id": identity, "event": "owed", "t_ns": 7}
-    assert line == {**owed, "step": "freeze it", "fault": "pause", "call": {**CALL, "cwd": CWD}}
+    assert line == {**owed, "step": "freeze it", "fault": "pause", "call": {**CALL, "cwd": str(Path.cwd())}}
     assert undo_log.entries() == [
-        Entry(identity, "freeze it", "pause", {**CALL, "cwd": CWD}, at_ns={"owed": 7})
+        Entry(identity, "freeze it", "pause", {**CALL, "cwd": str(Path.cwd())}, at_ns={"owed": 7})
     ]
 
 
@@ -144,7 +142,7 @@ def test_an_undo_that_would_put_a_secret_on_disk_is_refused_and_leaves_no_line(
 def test_an_undo_is_kept_as_it_is_also_where_it_looks_like_a_secret(undo_log: UndoLog, secret: str) -> None:
     call = {"arguments": {"dsn": "postgresql://orders:${password}x@db/", "token": "of the ring"}}
     undo_log.owe("password=x", "f", call)
-    assert written(undo_log)[0]["call"] == {**call, "cwd": CWD}
+    assert written(undo_log)[0]["call"] == {**call, "cwd": str(Path.cwd())}
 
 
 def test_secrets_in_what_is_said_of_an_undo_are_taken_out(undo_log: UndoLog, secret: str) -> None:
