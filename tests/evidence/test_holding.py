@@ -131,7 +131,7 @@ def test_a_pipe_a_device_and_a_link_are_told_and_never_opened(pack: Pack) -> Non
 
 
 def test_a_deep_tree_and_many_files_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     here = tmp_path
     for _ in range(30):
         here = here / "d"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from tests.experiment.reader import TooSlow, nothing_touched, said_of, within_th
 
 HEAD = "title: t\ndescription: d\nmethod: []\n"
 QUICK, LONG = 200, 20_000
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -292,11 +295,27 @@ def test_what_is_no_file_is_not_waited_for(
     assert answer is not None and f"{name}: cannot be read: " in answer and message in answer
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text(HEAD)
-    (tmp_path / "x.yaml").chmod(0)
-    assert "Permission denied" in str(said_of(tmp_path / "x.yaml"))
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, who may read anything."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+def test_a_file_without_permission_says_so() -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # which anybody may enter, unlike pytest's own
+        file = Path(folder, "x.yaml")
+        file.write_text(HEAD)
+        file.chmod(0)
+        with as_nobody():
+            answer = str(said_of(file))
+        assert "x.yaml: cannot be read: Permission denied" in answer
 
 
 @pytest.mark.parametrize("name", [b"\xff.yaml", b"a\nb.yaml", "a\u202eb.yaml".encode()])
