@@ -106,7 +106,7 @@ def as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
     """`KEY=VALUE` and `KEY:type=VALUE` as Chaos Toolkit reads them."""
     from chaoslib import convert_vars
 
-    from gameday.experiment.plain import is_too_much, unfit
+    from gameday.experiment.plain import TOO_DEEP, is_too_much, unfit
 
     for variable in variables:
         if not variable.partition("=")[0] or "=" not in variable:
@@ -115,6 +115,8 @@ def as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:
         known = dict(convert_vars(list(variables)) or {})
     except ValueError as error:
         raise GamedayError(f"--var: {error}; write KEY=VALUE") from None
+    except RecursionError:
+        raise GamedayError(f"--var: {TOO_DEEP}") from None
     if why := is_too_much(known):
         raise GamedayError(f"--var: {why}")
     for found in unfit(known):
