@@ -14,6 +14,7 @@ from gameday.files import (
     is_full,
     put_in_place,
     read_lines,
+    storable,
     sync_folder,
     write_atomically,
     write_whole,
@@ -216,3 +217,10 @@ def test_lines_are_read_oldest_first_without_torn_and_foreign_ones(tmp_path: Pat
     assert list(read_lines(tmp_path / "x")) == [{"a": 1}, {"b": 2}]
     (tmp_path / "x").write_bytes(b'{"c": 3}')  # whole but for its newline: nothing of it is missing
     assert list(read_lines(tmp_path / "x")) == [{"c": 3}]
+
+
+def test_halves_of_a_character_are_stored_as_one_that_says_so() -> None:
+    half = "\ud83d"
+    told = {half: [half, {"a": half}, (1, half)], "n": 7}
+    whole = "\ufffd"
+    assert storable(told) == {whole: [whole, {"a": whole}, [1, whole]], "n": 7}

@@ -16,8 +16,10 @@ from gameday.faults.protocol import (
     Undo,
     current_step,
     fault,
+    hits_one,
     is_fault,
     landed,
+    most_targets,
     nothing,
     nothing_to_undo,
     preview,
@@ -248,3 +250,83 @@ def test_a_fault_without_an_undo_is_an_error_in_a_preview() -> None:
 
     with pytest.raises(FaultError, match=r"^fault 'take' yields no undo$"):
         preview(take, {})
+
+
+def many(count: int) -> Any:
+    """A fault that breaks so many, one after the other, and says which it has broken."""
+    broken: list[int] = []
+
+    @fault
+    def take(number: int) -> Generator[Undo, None, Landed]:
+        for one in range(number):
+            yield Undo(put_back, verify=is_back, number=one)
+            broken.append(one)
+        return landed(True, "taken")
+
+    token = most_targets.set(count)
+    try:
+        with pytest.raises(FaultError) as refused:
+            take(5)
+    finally:
+        most_targets.reset(token)
+    return broken, str(refused.value)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_fault_breaks_no_more_than_its_limit(undo_log: UndoLog, most: int) -> None:
+    broken, said = many(most)
+    assert broken == list(range(most))
+    assert [entry.call["arguments"]["number"] for entry in undo_log.entries()] == broken
+    assert said == f"fault 'take' would break more than {most}; say how many in its targets:"
+
+
+def test_a_fault_that_is_refused_is_told_at_once(undo_log: UndoLog) -> None:
+    ended: list[str] = []
+
+    @fault
+    def take() -> Generator[Undo, None, Landed]:
+        try:
+            yield Undo(put_back, number=1)
+        finally:
+            ended.append("closed")
+        return landed(True, "")
+
+    token = most_targets.set(0)
+    try:
+        with pytest.raises(FaultError):
+            take()
+    finally:
+        most_targets.reset(token)
+    assert ended == ["closed"]
+
+
+@fault
+def one_yield() -> Generator[Undo, None, Landed]:
+    for _ in range(3):  # a loop before it, and one behind
+        pass
+    yield nothing()
+    while False:
+        pass
+    return landed(True, "")
+
+
+@fault
+def two_yields() -> Generator[Undo, None, Landed]:
+    yield nothing()
+    yield nothing()
+    return landed(True, "")
+
+
+@fault
+def yields_in_a_loop() -> Generator[Undo, None, Landed]:
+    for _ in range(3):
+        yield nothing()
+        len("")
+    return landed(True, "")
+
+
+def test_how_often_a_fault_yields_is_seen_without_calling_it() -> None:
+    assert hits_one(one_yield)
+    assert not hits_one(two_yields)
+    assert not hits_one(yields_in_a_loop)
+    assert not hits_one(print)  # of which nothing can be seen

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gameday import clock, redact
 from gameday.errors import FaultError
-from gameday.faults.undolog import Entry, UndoLog
+from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, Entry, UndoLog
 from gameday.files import read_lines
 from tests.disk import Disk
 
@@ -259,3 +259,28 @@ def test_any_prefix_of_a_log_torn_anywhere_says_what_is_owed(
         # and the log goes on after the tear: the next undo is neither lost nor swallowed
         identity = log.owe("step", "fault", {})
         assert [entry.id for entry in log.owed()] == [identity, *expected[::-1]]
+
+
+def test_a_copy_gets_every_line_and_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, copy = tmp_path / "undo.jsonl", tmp_path / "copy.jsonl"
+    monkeypatch.setenv(LOG_VARIABLE, str(path))
+    monkeypatch.setenv(LOG_COPY_VARIABLE, str(copy))
+    log = UndoLog.of_this_run()
+    assert log is not None
+    log.note(log.owe("freeze it", "pause", CALL), "landed", "proof")
+    assert copy.read_bytes() == path.read_bytes()
+    copy.write_text("")
+    assert len(log.owed()) == 1
+
+
+def test_without_a_copy_none_is_made(undo_log: UndoLog, tmp_path: Path) -> None:
+    undo_log.owe("freeze it", "pause", CALL)
+    found = UndoLog.of_this_run()
+    assert found is not None and found.copy is None
+    assert [path.name for path in tmp_path.iterdir()] == ["undo.jsonl"]
+
+
+def test_a_copy_that_cannot_be_written_stops_no_undo(tmp_path: Path) -> None:
+    log = UndoLog(tmp_path / "undo.jsonl", tmp_path / "gone" / "copy.jsonl")
+    log.owe("freeze it", "pause", CALL)
+    assert len(log.owed()) == 1
