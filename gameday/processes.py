@@ -24,7 +24,9 @@ def python(module: str, *arguments: str) -> list[str]:
 def import_from_here() -> None:
     """Let modules in the current folder be imported too, after all others."""
     with contextlib.suppress(FileNotFoundError):  # a folder that is gone has none
-        sys.path.append(str(Path.cwd()))
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.append(here)
 
 
 def start_ticks(pid: int) -> int | None:

@@ -7,7 +7,7 @@ values than an experiment needs is refused where it begins to.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,3 +152,15 @@ def _no_text(text: str) -> str | None:
     if not text.isascii() and any(SURROGATES[0] <= ord(character) <= SURROGATES[1] for character in text):
         return "half a character in it (a lone surrogate), which no file can hold"
     return None
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text inside, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)

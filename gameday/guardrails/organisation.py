@@ -67,7 +67,7 @@ def rule_sets(experiment: Experiment) -> list[RuleSet]:
     found = [read(path) for path in organisation_files(experiment.path)]
     if experiment.blocks.guardrails is not None:
         budget = experiment.document["guardrails"].get("error-budget")
-        if any("${" in text for text in _texts(budget)):
+        if any("${" in text for text in plain.texts(budget)):
             foreign.must_be_trusted(experiment.path, "sends values of its configuration to its Prometheus")
         found.append(RuleSet(experiment.path, experiment.blocks.guardrails, experiment.places))
     return found
@@ -158,7 +158,7 @@ def _parsed(path: Path, shown: Path) -> tuple[str, dict[str, Any]]:
 
 def wanted(data: dict[str, Any]) -> str:
     """What a gameday.toml would have sent, and where, in words; empty when it is nothing."""
-    names = sorted({name for text in _texts(data) for name in VARIABLE.findall(text)})
+    names = sorted({name for text in plain.texts(data) for name in VARIABLE.findall(text)})
     wants = [f"wants {', '.join(names)} of your environment"] if names else []
     found = [_at(data, *place) for place in ADDRESSES]
     wants += [f"sends to {_host(address)}" for address in found if address is not None]
@@ -176,17 +176,6 @@ def _host(address: Any) -> str:
         return hosts.of_url(address)
     except hosts.Unclear:
         return "an address that is not clear"
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
 
 
 def _filled_in(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from string import Template
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from gameday import hosts
 from gameday.errors import FaultError
 from gameday.experiment.model import Probe
+from gameday.experiment.plain import texts
 from gameday.faults import network
 from gameday.faults.protocol import is_fault
 from gameday.guardrails.touch import HOST, Place
@@ -46,7 +47,7 @@ class Values:
     def unknown_in(self, value: Any) -> list[str]:
         """The names in a value that nothing is known for yet."""
         known = {*self.configuration, *(name for group in self._groups.values() for name in group)}
-        return [name for text in _texts(value) for name in _names(text) if name not in known]
+        return [name for text in texts(value) for name in _names(text) if name not in known]
 
     @property
     def _groups(self) -> dict[str, Dictionary]:
@@ -59,17 +60,6 @@ def _names(text: str) -> list[str]:
         return Template(text).get_identifiers()
     except ValueError:
         return []
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 def host(name: str) -> Place:

@@ -119,7 +119,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
             case "step-started":
                 steps.append(started(event))
             case "step-ended":
-                _finish(steps, event)
+                finish(steps, event)
             case "halted" | "aborted" | "unsteady":
                 facts.setdefault(event["event"], str(event["reason"]))
             case "engine-error":
@@ -172,7 +172,7 @@ def started(event: dict[str, Any]) -> Step:
     )
 
 
-def _finish(steps: list[Step], event: dict[str, Any]) -> None:
+def finish(steps: list[Step], event: dict[str, Any]) -> None:
     """Close the step that this event is of, by its id: background steps of one name may overlap.
 
     A timeline without ids is read as it always was: the newest unfinished step of this name.

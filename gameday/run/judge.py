@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import replace
 
 from gameday.errors import NotRecorded
@@ -38,7 +37,7 @@ def judge(custody: Custody, sealing: Sealing) -> tuple[Record, Sealed]:
     except OSError as error:
         raise _not_recorded(pack, str(error.strerror)) from error
     except Exception as error:
-        note(pack)
+        logs.note_failure(pack.logs)
         raise NotRecorded(
             f"{pack.folder} cannot be measured: gameday itself failed ({type(error).__name__}: {error}), see "
             f"logs/gameday.log there. All is kept; measure it again with: gameday recover {pack.run_id}"
@@ -51,7 +50,7 @@ def _report(pack: Pack, troubles: list[str]) -> None:
     try:
         report.write(pack)
     except Exception as error:  # noqa: BLE001 - the report is drawn from everything that was recorded
-        note(pack)
+        logs.note_failure(pack.logs)
         troubles.append(
             f"the report could not be made ({type(error).__name__}: {error}); see logs/gameday.log"
         )
@@ -66,11 +65,6 @@ def _seal(pack: Pack, record: Record, sealing: Sealing, troubles: list[str]) -> 
     except Exception as error:  # noqa: BLE001 - a key store of somebody else may fail in any way
         troubles.append(f"it could not be signed ({type(error).__name__}: {error})")
         return seal(pack, record, HASHES_ALONE)
-
-
-def note(pack: Pack) -> None:
-    """Write down where gameday failed."""
-    logs.append(pack.logs / "gameday.log", traceback.format_exc())
 
 
 def _not_recorded(pack: Pack, why: str) -> NotRecorded:

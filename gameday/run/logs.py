@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,10 +60,10 @@ def writer(log: Path) -> Iterator[int]:
         os.close(text_in)
 
 
-def append(log: Path, text: str) -> None:
-    """Append something to a log of the run, cleaned. A disk that takes none of it stops nothing."""
-    with suppress(OSError), log.open("a", encoding="utf-8") as file:
-        file.write(redact.text(without_surrogates(text)))
+def note_failure(folder: Path) -> None:
+    """Write down where gameday itself failed, cleaned. A disk that takes none of it stops nothing."""
+    with suppress(OSError), (folder / "gameday.log").open("a", encoding="utf-8") as file:
+        file.write(redact.text(without_surrogates(traceback.format_exc())))
 
 
 def settle(folder: Path) -> None:

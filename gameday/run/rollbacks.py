@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameday import clock, redact
+from gameday.measure.history import Step, finish, started
 from gameday.run.custody import About, Custody
 from gameday.run.launch import Launch
 
@@ -49,7 +50,8 @@ class Rollbacks:
         engine = launch.engine(orders, pack.logs / "engine.log", custody.environment())
         with contextlib.suppress(OSError):
             custody.remember("engine", engine.pid)
-        failed, has_ended = [], False
+        steps: list[Step] = []
+        has_ended = False
         end_ns = clock.now_ns() + round(WITHIN_S * clock.NS_PER_S)
         is_open = True
         while is_open and clock.now_ns() < end_ns:
@@ -58,17 +60,15 @@ class Rollbacks:
             for message in engine.messages():
                 event = message.pop("event")
                 has_ended = has_ended or event == "ended"
-                if event == "step-ended" and has_failed(message):
-                    failed.append(f"rollback '{message['name']}'")
+                if event == "step-started":
+                    steps.append(started(message))
+                elif event == "step-ended":
+                    finish(steps, message)
                 if event == "waiting":
                     engine.send("go on")
                 else:
                     hear("engine-ended" if event == "ended" else event, message)
             tick()
         engine.kill()
-        return tuple(failed) if has_ended else (*failed, "the rollbacks, which did not come to their end")
-
-
-def has_failed(step: dict[str, Any]) -> bool:
-    """Whether an activity ended so, which for chaoslib a process never does."""
-    return step["status"] != "succeeded" or step["exit_code"] not in (None, 0)
+        failed = tuple(f"rollback '{step.name}'" for step in steps if step.has_failed)
+        return failed if has_ended else (*failed, "the rollbacks, which did not come to their end")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +18,7 @@ from typing import Any
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep, pack
+from gameday.evidence.pack import Pack
 from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
 from gameday.experiment.activities import modules_of_gameday
@@ -32,7 +32,7 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.processes import Identity
-from gameday.run import logs, signals, undo
+from gameday.run import logs, rollbacks, signals, undo
 from gameday.run.claim import Claim
 from gameday.run.crew import Crew, Lost, undoer
 from gameday.run.custody import Custody
@@ -51,7 +51,6 @@ from gameday.run.watch import Watch
 LOOK_FOR_RECOVERY_EVERY_S = 0.5
 START_WITHIN_S = 60.0
 READ_BACK_WITHIN_S = 300.0
-ROLLBACKS_WITHIN_S = 3600.0
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
 
@@ -106,7 +105,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
         with game.signals_heard(), view:
             game.play()
     except Exception as error:
-        game.note_failure()
+        logs.note_failure(game.pack.logs)
         raise LeftToTheGuardian(game.pack, error) from error
     hosts.limit(())
     game.guardian.beat(math.inf)
@@ -142,7 +141,6 @@ class Run:
         self.experiment = experiment
         self.options = options
         self.custody = custody
-        self.pack = folder
         self.held = Held(folder)
         self.view = view
         self.launch = launch
@@ -159,6 +157,11 @@ class Run:
         self.phases: dict[str, int] = {}
         self.steps: list[Step] = []
         self.signalled: str | None = None
+
+    @property
+    def pack(self) -> Pack:
+        """The run's folder."""
+        return self.custody.pack
 
     def play(self) -> None:
         """The game day's programme."""
@@ -277,7 +280,7 @@ class Run:
         """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
         self.undoer.play(self.custody.undo_log, self.undo_goes)
-        self.until(self.has_rolled_back, ROLLBACKS_WITHIN_S, "the end of the rollbacks")
+        self.until(self.has_rolled_back, rollbacks.WITHIN_S, "the end of the rollbacks")
 
     def has_rolled_back(self) -> bool:
         """Whether the engine has ended. However often it waits, it goes on."""
@@ -309,7 +312,6 @@ class Run:
         """Go on where the run's folder is now, if somebody has renamed it."""
         found = self.held.pack()
         if found != self.pack:
-            self.pack = found
             self.custody = self.crew.custody = replace(self.custody, pack=found)
             self.timeline.move(found.timeline)
             self.reserve.path = found.folder / self.reserve.path.name
@@ -432,11 +434,7 @@ class Run:
     def failed(self, error: Exception) -> None:
         """Record that gameday itself failed, and where."""
         self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-        self.note_failure()
-
-    def note_failure(self) -> None:
-        """Write down where gameday failed."""
-        logs.append(self.pack.logs / "gameday.log", traceback.format_exc())
+        logs.note_failure(self.pack.logs)
 
     def signals_heard(self) -> AbstractContextManager[None]:
         """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""

@@ -45,8 +45,7 @@ def work_where(call: dict[str, Any]) -> None:
                 f"its working folder {cwd} is gone ({error.strerror}); make it again"
             ) from None
     else:
-        if cwd not in sys.path:  # an undo may lie in a module beside its experiment
-            sys.path.append(cwd)
+        import_from_here()  # an undo may lie in a module beside its experiment
 
 
 class NoWayToVerify(Exception):

@@ -175,6 +175,14 @@ def test_a_folder_that_was_moved_is_recovered_where_it_is(cut: Cut) -> None:
     assert (moved / "seal.json").exists()
 
 
+def test_a_copy_of_a_run_that_is_still_there_is_foreign(cut: Cut) -> None:
+    copy = Pack(shutil.copytree(cut.pack.folder, cut.results / "20300101T000000Z-copy-aaaaaa"))
+    assert Custody.of(copy).is_foreign
+    done = cut.recover(str(copy.folder))
+    assert (done.exit_code, cut.file.read_text()) == (5, "broken"), done.output
+    assert not Custody.of(cut.pack).is_foreign
+
+
 def test_a_folder_that_was_deleted_is_undone_all_the_same(cut: Cut) -> None:
     shutil.rmtree(cut.pack.folder)
     done = cut.recover()
