@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -86,3 +88,19 @@ def test_a_process_is_killed_alone_and_stopped_or_not(runner: subprocess.Popen[b
     assert identity.is_stopped
     identity.kill()
     assert runner.wait(5) == -signal.SIGKILL
+
+
+def test_a_heartbeat_is_said_once_a_second_and_another_length_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as said, os.fdopen(writing, "wb") as pipe:
+        made = guardian.Guardian.__new__(guardian.Guardian)
+        made.process = SimpleNamespace(stdin=pipe)
+        made.last_beat_s = 0.0
+        told = [(100.0, ()), (100.5, ()), (100.6, (180.0,)), (101.0, ()), (101.7, ()), (101.8, (math.inf,))]
+        for now_s, within in told:
+            monkeypatch.setattr("time.monotonic", lambda now_s=now_s: now_s)
+            made.beat(*within)
+        pipe.close()
+        assert said.read() == b"60\n180\n60\ninf\n"

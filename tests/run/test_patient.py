@@ -6,6 +6,9 @@ import io
 import threading
 import time
 
+import pytest
+
+from gameday.run import patient
 from gameday.run.patient import Patient
 
 SOON_S = 5.0
@@ -25,21 +28,33 @@ class Stopped(io.StringIO):
 
 def test_a_terminal_that_takes_nothing_is_not_waited_for() -> None:
     terminal = Stopped()
-    patient = Patient(terminal)
+    stream = Patient(terminal)
     began_s = time.monotonic()
     for number in range(20_000):
-        print("line", number, file=patient)  # type: ignore[call-overload]
-    patient.drain(0.05)
+        print("line", number, file=stream)  # type: ignore[call-overload]
+    stream.drain(0.05)
     assert time.monotonic() - began_s < SOON_S
     terminal.goes_on.set()
 
 
+def test_what_comes_while_too_much_waits_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient, "MOST_WAITING", 5)
+    terminal = Stopped()
+    stream = Patient(terminal)
+    for number in range(100):
+        stream.write(f"{number} ")
+    terminal.goes_on.set()
+    stream.drain()
+    shown = terminal.getvalue().split()
+    assert shown == [str(number) for number in range(len(shown))] and 5 <= len(shown) <= 7
+
+
 def test_everything_is_shown_in_its_order() -> None:
     terminal = io.StringIO()
-    patient = Patient(terminal)
+    stream = Patient(terminal)
     for number in range(100):
         patient.write(f"{number} ")
-    patient.drain()
+    stream.drain()
     assert terminal.getvalue().split() == [str(number) for number in range(100)]
 
 
@@ -54,8 +69,8 @@ def test_a_stream_that_fails_is_tried_again() -> None:
             return super().write(text)
 
     terminal = Fails()
-    patient = Patient(terminal)
-    patient.write("one")
-    patient.write("two")
-    patient.drain()
+    stream = Patient(terminal)
+    stream.write("one")
+    stream.write("two")
+    stream.drain()
     assert terminal.getvalue() == "two"

@@ -135,6 +135,7 @@ def test_a_key_that_cannot_sign_keeps_nothing_from_being_undone(
     done = cut.recover("--key", key)
     assert (done.exit_code, cut.file.read_text()) == (5, "as it was"), done.output
     assert "everything is put back\n" in done.output and "it has no sealed record: " in done.output
+    assert not Custody.of(cut.pack).is_foreign  # it is kept until it has one
     assert cut.recover().exit_code == 0  # once there is a key that can, or none is asked for
 
 
@@ -339,6 +340,16 @@ def test_one_drill_at_a_time_on_a_service_whatever_its_results(cut: Cut) -> None
     second.lock.release()
 
 
+def test_a_service_is_claimed_however_it_is_spelled(cut: Cut) -> None:
+    other = Path("other.yaml")
+    other.write_text(yaml.safe_dump({**EXPERIMENT, "service": {"name": "ORDERS"}}))
+    first, second = Claim(load(Path("experiment.yaml"), {})), Claim(load(other, {}))
+    first.take()
+    with pytest.raises(GamedayError, match="is under way"):
+        second.take()
+    first.lock.release()
+
+
 def test_a_claim_lives_as_long_as_a_child_that_holds_it(cut: Cut) -> None:
     first, second = Claim(load(Path("experiment.yaml"), {})), Claim(load(Path("experiment.yaml"), {}))
     first.take()
@@ -366,6 +377,13 @@ def test_a_folder_that_others_can_write_to_is_refused(
     monkeypatch.setenv(state.VARIABLE, str(tmp_path / "open"))
     state.folder().chmod(0o777)
     with pytest.raises(GamedayError, match="could be written by others"):
+        state.folder("runs")
+
+
+def test_a_folder_of_somebody_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    state.folder()
+    monkeypatch.setattr("os.geteuid", lambda: 4242)
+    with pytest.raises(GamedayError, match="must be yours alone"):
         state.folder("runs")
 
 

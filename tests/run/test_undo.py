@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gameday.faults.undolog import LOG_VARIABLE, UndoLog
 from gameday.run.undo import Answer, Undoer
-from gameday.run.undoing import undo, verify
+from gameday.run.undoing import undo, verify, work_where
 from tests.run import steps
 
 BEFORE = {"a": "first", "b": "é\n"}  # and there is no file c
@@ -242,3 +242,16 @@ def test_an_undo_is_undone_once_its_read_back_has_said_so_or_that_there_is_none(
 ) -> None:
     answer = Answer.of(answers)
     assert (answer.is_undone, answer.is_verified) == (undone, verified)
+
+
+@pytest.mark.parametrize("call", [{"module": "theirs"}, {"activity": {}}])
+def test_what_may_mean_a_path_by_its_folder_is_not_undone_elsewhere(tmp_path: Path, call: Any) -> None:
+    with pytest.raises(RuntimeError, match=r"its working folder .*gone is gone"):
+        work_where({**call, "cwd": str(tmp_path / "gone")})
+
+
+def test_gamedays_own_paths_are_absolute_and_need_no_folder(tmp_path: Path) -> None:
+    before = Path.cwd()
+    work_where({"module": "gameday.faults.disk", "cwd": str(tmp_path / "gone")})
+    work_where({"module": "theirs"})  # of a log that says no folder
+    assert Path.cwd() == before
