@@ -53,7 +53,7 @@ def test_everything_is_shown_in_its_order() -> None:
     terminal = io.StringIO()
     stream = Patient(terminal)
     for number in range(100):
-        patient.write(f"{number} ")
+        stream.write(f"{number} ")
     stream.drain()
     assert terminal.getvalue().split() == [str(number) for number in range(100)]
 
