@@ -3,7 +3,7 @@
 One JSON line per event, on disk before the fault acts. The state of an undo is its last event, so any
 prefix of the file, torn anywhere, says what is still owed.
 
-    owed → landed → undoing → undone | undo-failed → verified
+    owed → landed → undoing (→ settling) → undone | undo-failed → verified
 
 An undo may put back what its fault found, and so may that of a fault which came before it and was undone
 while this one failed. Once this one works, that one is owed again.
@@ -32,7 +32,8 @@ class Entry:
 
     `call` is data, never code: `{"module", "func", "arguments", "verify"}` for a fault of gameday, or
     `{"activity", "configuration", "secrets"}` for an undo that the experiment declares; `cwd` is the folder
-    that relative paths in it mean. owed_line, undone_line: where the log says so, the latter None until it
+    that relative paths in it mean; the rest are its terms (`terms.py`) and its context (`context.py`).
+    owed_line, acted_line, undone_line: where the log says that it is owed, has acted, is undone; None until it
     does. is_overtaken: undone, but before a later one that had failed was.
     """
 
@@ -44,6 +45,7 @@ class Entry:
     detail: str = ""
     at_ns: dict[str, int] = field(default_factory=dict)
     owed_line: int = 0
+    acted_line: int | None = None
     undone_line: int | None = None
     is_overtaken: bool = False
 
@@ -61,9 +63,21 @@ class Entry:
 
     def was_undone_before(self, later: Entry) -> bool:
         """Whether it was undone while a later one was owed, and that one only then."""
-        if self.undone_line is None or later.undone_line is None:
+        if self.acted_line is None or later.acted_line is None or later.undone_line is None:
             return False
-        return later.owed_line < self.undone_line < later.undone_line
+        return self.undone_line is not None and later.owed_line < self.acted_line < later.acted_line
+
+    def then(self, event: str, detail: str, at_ns: int, line: int) -> Entry:
+        """The entry once something more has become of it; line: where the log says so."""
+        has_acted = event == "settling" or (event == "undone" and self.events[-1] != "settling")
+        return replace(
+            self,
+            events=(*self.events, event),
+            detail=detail or self.detail,
+            at_ns={**self.at_ns, event: at_ns},
+            acted_line=line if has_acted else self.acted_line,
+            undone_line=line if event == "undone" else self.undone_line,
+        )
 
 
 class UndoLog:
@@ -89,7 +103,7 @@ class UndoLog:
         return identity
 
     def note(self, identity: str, event: str, detail: str = "") -> None:
-        """Record what became of an undo: `landed`, `undoing`, `undone`, `undo-failed` or `verified`."""
+        """Record what became of an undo: `landed`, `undoing`, `settling`, `undone`, …"""
         self._append(identity, event, detail=detail)
 
     def entries(self) -> list[Entry]:
@@ -97,21 +111,12 @@ class UndoLog:
         found: dict[str, Entry] = {}
         for number, line in enumerate(read_lines(self.path)):
             identity, event = str(line.get("id")), str(line.get("event"))
-            at = {event: int(line.get("t_ns", 0))}
+            at_ns = int(line.get("t_ns", 0))
             if event == "owed":
-                call = line["call"]
-                found[identity] = Entry(
-                    identity, line["step"], line["fault"], call, at_ns=at, owed_line=number
-                )
+                about = (line["step"], line["fault"], line["call"])
+                found[identity] = Entry(identity, *about, at_ns={event: at_ns}, owed_line=number)
             elif identity in found:
-                old = found[identity]
-                found[identity] = replace(
-                    old,
-                    events=(*old.events, event),
-                    detail=str(line.get("detail", "")) or old.detail,
-                    at_ns={**old.at_ns, **at},
-                    undone_line=number if event == "undone" else old.undone_line,
-                )
+                found[identity] = found[identity].then(event, str(line.get("detail", "")), at_ns, number)
         every = list(found.values())
         return [
             replace(entry, is_overtaken=any(map(entry.was_undone_before, every[number + 1 :])))

@@ -185,7 +185,7 @@ def undoer(custody: Custody, launch: Launch, modules: Iterable[str] = ()) -> Und
     """What plays a run's undos, in processes that the run remembers; what they print goes to a log."""
     log = custody.pack.logs / "undo.log"
     remember = partial(custody.remember, "undoing")
-    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember)
+    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember, launch.wait_for_words)
 
 
 def end_left_over(custody: Custody) -> None:
