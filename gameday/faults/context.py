@@ -1,7 +1,8 @@
 """What an undo needs around it: variables of the environment, and files.
 
-Whoever plays it may be another process, after a reboot, of somebody who works on another account meanwhile. So
-what the fault had is kept in the undo log and restored. A secret is only named there: it has to be there again.
+Whoever plays it may be another process, after a reboot, of somebody who works on another account meanwhile.
+So what the fault had is kept in the undo log and restored. A secret is only named there: it has to be there
+again.
 """
 
 from __future__ import annotations

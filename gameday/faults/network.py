@@ -64,9 +64,14 @@ def partition(
         firewall = firewall_of(here)
         is_laid(here, inside, firewall, name)  # whoever may not list rules could not undo: fail before acting
         connected = connects(here, cut, namespace)
-        where = {"namespace": namespace, "host": host}
         yield Undo(
-            heal, verify=is_healed, target=network_of(namespace), name=name, firewall=firewall, **where
+            heal,
+            verify=is_healed,
+            target=network_of(namespace),
+            name=name,
+            firewall=firewall,
+            namespace=namespace,
+            host=host,
         )
         expected = lay(here, inside, firewall, name, cut)
         still_connects = connected and connects(here, cut, namespace)

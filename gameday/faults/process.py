@@ -11,6 +11,7 @@ import shlex
 import signal
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from gameday.errors import FaultError
 from gameday.faults.host import Host, Local, Stat, at
@@ -83,7 +84,7 @@ def kill(
             yield nothing(str(target))
         else:
             command = refuse_unlike_a_command(restart, pid)
-            named = {"name": name or target.stat.name, "pidfile": pidfile}
+            named: dict[str, Any] = {"name": name or target.stat.name, "pidfile": pidfile}
             undo = Undo(revive, verify=is_running, restart=command, **named, host=host, target=str(target))
             yield undo
         target.send(number)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    wait_random_exponential,
+)
 
 from gameday import clock
 from gameday.errors import FaultError
@@ -14,7 +19,14 @@ ATTEMPTS = 10
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 TOO_MANY_REQUESTS = 429
 # what services say to whoever asks too often, whosever they are
-WORDS = ("throttl", "too many requests", "toomanyrequests", "rate exceeded", "request limit exceeded", "slow down")
+WORDS = (
+    "throttl",
+    "too many requests",
+    "toomanyrequests",
+    "rate exceeded",
+    "request limit exceeded",
+    "slow down",
+)
 
 T = TypeVar("T")
 
@@ -40,12 +52,14 @@ def patiently(do: Callable[[], T], until_ns: int) -> T:
     """
 
     def is_over(state: RetryCallState) -> bool:
+        if state.attempt_number >= ATTEMPTS:
+            return True
         return clock.now_ns() + round(state.upcoming_sleep * clock.NS_PER_S) >= until_ns
 
     retrying = Retrying(
         retry=retry_if_exception(is_throttled),
         wait=wait_random_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S),
-        stop=stop_after_attempt(ATTEMPTS) | is_over,
+        stop=is_over,
         sleep=clock.pause,
         reraise=True,
     )
@@ -65,5 +79,8 @@ def _says_so(error: BaseException) -> bool:
     said: Any = getattr(error, "is_throttled", None)
     if isinstance(said, bool):
         return said
-    statuses = (getattr(error, "status", None), getattr(getattr(error, "response", None), "status_code", None))
+    statuses = (
+        getattr(error, "status", None),
+        getattr(getattr(error, "response", None), "status_code", None),
+    )
     return TOO_MANY_REQUESTS in statuses or any(word in str(error).lower() for word in WORDS)

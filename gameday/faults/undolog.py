@@ -33,8 +33,8 @@ class Entry:
     `call` is data, never code: `{"module", "func", "arguments", "verify"}` for a fault of gameday, or
     `{"activity", "configuration", "secrets"}` for an undo that the experiment declares; `cwd` is the folder
     that relative paths in it mean; the rest are its terms (`terms.py`) and its context (`context.py`).
-    owed_line, acted_line, undone_line: where the log says that it is owed, has acted, is undone; None until it
-    does. is_overtaken: undone, but before a later one that had failed was.
+    owed_line, acted_line, undone_line: where the log says that it is owed, has acted, is undone; None until
+    then. is_overtaken: undone, but before a later one that had failed was.
     """
 
     id: str

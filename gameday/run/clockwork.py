@@ -20,9 +20,9 @@ from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run import logs, signals, undo
+from gameday.run import logs, signals
 from gameday.run.claim import Claim
-from gameday.run.crew import Crew, Lost, undoer
+from gameday.run.crew import TICK_S, Crew, Lost, undoer
 from gameday.run.custody import Custody
 from gameday.run.halt import HaltRules
 from gameday.run.held import Held
@@ -103,9 +103,9 @@ class Clockwork:
         self.crew.go_on()
         self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
 
-    def pump(self) -> None:
+    def pump(self, within_s: float = TICK_S) -> None:
         """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
-        self.crew.listen(self.heard)
+        self.crew.listen(self.heard, within_s)
         self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
@@ -126,6 +126,7 @@ class Clockwork:
         """Watch while everything is put back, which a folder that cannot be read must not stop."""
         with suppress(OSError, ValueError):
             self.watch_on()
+            self.look_after_guardian()
 
     def watch_on(self) -> None:
         """Read what is new, and show what is going on."""
@@ -182,9 +183,13 @@ class Clockwork:
         finally:
             os._exit(UNDO_OWED)
 
+    def undo_what_is_owed(self, tick: Callable[[], None]) -> None:
+        """Play the undo log. An undo may take its time: meanwhile `tick` is called as time passes."""
+        self.undoer.play(self.custody.undo_log, self.undo_goes, tick)
+
     def undo_goes(self, event: str, entry: Entry, detail: str) -> None:
-        """Record how an undo goes; while one is tried, the runner is silent."""
-        self.guardian.beat(undo.LONGEST_S)
+        """Record how an undo goes."""
+        self.guardian.beat()
         self.timeline.undo(event, entry, detail)
 
     def follow(self) -> None:

@@ -126,10 +126,10 @@ class Crew:
         if self.engine is not None:
             self.engine.send("go on")
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, hear: Hear, within_s: float = TICK_S) -> None:
         """Take in what the processes say for one tick; the engine's news goes to `hear`."""
         children = [child for child in (self.engine, *self.recorders) if child is not None]
-        self.launch.wait_for_words([child for child in children if child.is_alive], TICK_S)
+        self.launch.wait_for_words([child for child in children if child.is_alive], within_s)
         for child in children:
             for message in child.messages():
                 self._heard(child, message, hear)

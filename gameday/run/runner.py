@@ -199,7 +199,7 @@ class Run(Clockwork):
     def roll_back(self) -> None:
         """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
-        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.undo_what_is_owed(lambda: self.pump(0))
         self.until(self.has_rolled_back, rollbacks.WITHIN_S, "the end of the rollbacks")
 
     def has_rolled_back(self) -> bool:
@@ -219,12 +219,12 @@ class Run(Clockwork):
         self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.undo_what_is_owed(self.look_on)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
             self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on)
-            self.undoer.play(self.custody.undo_log, self.undo_goes)
+            self.undo_what_is_owed(self.look_on)
         elif self.plan.is_watched:
             self.after_check()
 

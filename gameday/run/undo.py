@@ -1,6 +1,6 @@
 """Play the undo log: last in, first out, each undo in a disposable child with its own time limit.
 
-Nothing waits for an undo but the next one: while it works, whoever plays the log is called ten times a second.
+Nothing waits for an undo but the next one: while it works, whoever plays the log is called again and again.
 """
 
 from __future__ import annotations
@@ -74,8 +74,6 @@ class Undoer:
                 self.under_way.remove(trial)
                 if trial.answer is not None:
                     conclude(log, trial.entry, trial.answer, tell)
-            if self.spare is None and not any(trial.child for trial in self.under_way):
-                self.warm_up()
             if self.under_way:
                 tick()
         return log.owed()
@@ -113,6 +111,8 @@ class Undoer:
         for trial in self.under_way:
             was_settling = trial.is_settling
             trial.hear()
+            if trial.child is None and self.spare is None and children:
+                self.warm_up()
             if trial.is_settling and not was_settling:
                 note(log, trial.entry, "settling", str(trial.answers[0]["said"]))
 

@@ -1,7 +1,7 @@
-"""Undo logs of an earlier gameday stay playable: modules, functions and arguments in them are an interface.
+"""Undo logs of an earlier gameday stay playable: modules, functions, arguments in them are an interface.
 
-`logs/` has a log of every fault that owes something, as version 0.1 wrote it. They are never written anew: what
-a later version owes gets a file of its own beside them.
+`logs/` has a log of every fault that owes something, as the gameday wrote it that first had this fault. They
+are never written anew: what is owed in another way later gets a file of its own beside them.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from gameday.run.lock import Lock
 from gameday.run.reserve import Reserve
 from gameday.run.runner import Run
 from gameday.run.timeline import Timeline
-from gameday.run.undo import Answer, Undoer
+from gameday.run.trial import Answer
+from gameday.run.undo import Undoer
 from tests.simulation.fates import Fate, at_every_point, befallen
 
 owed, play, append_line, add = UndoLog.owed, Undoer.play, files.append_line, Timeline.add
@@ -40,13 +41,13 @@ def in_part(descriptor: int, data: bytes) -> None:
     files.os.write(descriptor, data)
 
 
-def believe(answers: list[dict[str, Any]]) -> Answer:
+def believe(answers: list[dict[str, Any]], within_s: float) -> Answer:
     return Answer(bool(answers and answers[0]["ok"]), True, "done")
 
 
-def stop_at_a_failure(undoer: Undoer, log: UndoLog, tell: Any = lambda *_: None) -> list[Any]:
+def stop_at_a_failure(undoer: Undoer, log: UndoLog, *more: Any) -> list[Any]:
     with patch.object(UndoLog, "owed", lambda log: owed(log)[:1]):
-        play(undoer, log, tell)
+        play(undoer, log, *more)
     return owed(log)
 
 
