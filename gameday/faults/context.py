@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday import redact
+from gameday.faults.terms import NAME
 
 Call = dict[str, Any]
 
@@ -50,6 +51,8 @@ def restore(call: Call, environment: MutableMapping[str, str]) -> None:
     """Let the environment be as it was where the fault acted; what was not set then is not set now."""
     variables = _context(call).get("variables")
     for name, value in variables.items() if isinstance(variables, dict) else ():
+        if not NAME.fullmatch(name):
+            continue
         if value is None:
             environment.pop(name, None)
         elif isinstance(value, str) and "\0" not in value:

@@ -19,7 +19,8 @@ WITHIN_S = 30.0
 LEAST_WITHIN_S, MOST_WITHIN_S = 1.0, 4 * 3600.0
 LEAST_POLL_S = 0.05
 MOST_NEEDS = 32
-NEED = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}|(?=.{0,1024}\Z)/.*", re.DOTALL)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+LONGEST_PATH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,17 @@ class Terms:
             return "it settles while it is read back, so say how often that is"
         if len(self.needs) > MOST_NEEDS:
             return f"it needs {len(self.needs)} things; {MOST_NEEDS} are the most"
-        odd = next((need for need in self.needs if not NEED.fullmatch(need)), None)
+        odd = next((need for need in self.needs if not (NAME.fullmatch(need) or _is_absolute(need))), None)
         return None if odd is None else f"{odd!r} is no name of a variable, and no absolute path"
 
     def as_data(self) -> dict[str, Any]:
         """What of them the undo log has to say: what it needs stands there as it is found."""
         said = {"within_s": self.within_s, "poll_s": self.poll_s, "settles": self.settles}
         return {key: value for key, value in said.items() if value != getattr(Terms(), key)}
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith("/") and len(path) <= LONGEST_PATH and "\0" not in path
 
 
 def _number(value: Any) -> float:

@@ -20,6 +20,7 @@ from gameday.errors import GamedayError
 from gameday.evidence.pack import SEAL, Pack, packs
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
+from gameday.faults import context
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
 from gameday.guardrails import gate
@@ -104,6 +105,14 @@ def is_recorded(pack: Pack) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and version_of(record) < SEALED_SINCE
+
+
+def lacks(custody: Custody) -> Iterator[str]:
+    """What undos of a run need and nobody has here, a line each: they stay owed, the others are played."""
+    for entry in custody.undo_log.owed():
+        if missing := context.missing(entry.call, os.environ):
+            what = f"'{entry.step or entry.fault}' will not be undone; missing: {', '.join(missing)}"
+            yield f"{what}; put that in place and recover again"
 
 
 def has_ended(custody: Custody) -> bool:

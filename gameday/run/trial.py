@@ -14,7 +14,7 @@ from gameday.run.children import Undoing
 from gameday.units import spoken
 
 ATTEMPTS = 4
-# for how long new attempts begin, unless a single one may take longer
+# for how long new attempts begin; one that may take longer is tried twice
 TRIED_FOR_S = 120.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
@@ -45,14 +45,14 @@ class Answer:
 class Trial:
     """An undo under way. child: what plays it now; None before an attempt and between two.
 
-    due_ns: when the next attempt may begin; until_ns: when this one is over (run clock). answer: how the last
-    attempt went.
+    first_ns: when the first attempt began; due_ns: when the next one may; until_ns: when this one is over (run
+    clock). answer: how the last attempt went.
     """
 
     entry: Entry
     child: Undoing | None = None
     attempts: int = 0
-    first_ns: int = field(default_factory=clock.now_ns)
+    first_ns: int = 0
     due_ns: int = 0
     until_ns: int = 0
     answer: Answer | None = None
@@ -81,6 +81,8 @@ class Trial:
 
     def begin(self, child: Undoing | None) -> None:
         """Begin an attempt in a child; one for which no process could be started has failed."""
+        if self.attempts == 0:
+            self.first_ns = clock.now_ns()
         self.attempts += 1
         self.child, self.answers = child, []
         self.until_ns = clock.now_ns() + round(self.terms.within_s * clock.NS_PER_S)
@@ -109,7 +111,7 @@ class Trial:
         """Whether it worked, or may not be tried again."""
         if self.answer is None or self.child is not None:
             return False
-        longest_s = max(TRIED_FOR_S, self.terms.within_s)
+        longest_s = max(TRIED_FOR_S, 2 * self.terms.within_s)
         has_time = self.due_ns - self.first_ns < longest_s * clock.NS_PER_S
         return self.answer.is_undone or self.attempts >= ATTEMPTS or not has_time
 
