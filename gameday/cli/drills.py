@@ -293,7 +293,8 @@ def _play(
     validation = start_validation(experiment, variables, is_to_run=True)
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
-    from gameday.run.runner import Options, run
+    from gameday.run.options import Options
+    from gameday.run.runner import run
 
     how = sealing(key, time_stamp, file)
     check_activities(experiment, validation)

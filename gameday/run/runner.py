@@ -7,74 +7,36 @@ disposable child, and the runner still undoes and records.
 from __future__ import annotations
 
 import math
-import os
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep, pack
-from gameday.evidence.pack import Pack
-from gameday.evidence.seal import Sealing
 from gameday.experiment import Experiment
-from gameday.experiment.activities import modules_of_gameday
-from gameday.experiment.lasts import longest_s
-from gameday.faults.undolog import Entry
 from gameday.guardrails import gate
-from gameday.guardrails.check import Permit
 from gameday.measure import steady
-from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
-from gameday.processes import Identity
-from gameday.run import logs, rollbacks, signals, undo
+from gameday.run import logs, rollbacks
 from gameday.run.claim import Claim
-from gameday.run.crew import Crew, Lost, undoer
+from gameday.run.clockwork import Clockwork, Halt
+from gameday.run.crew import Lost
 from gameday.run.custody import Custody
-from gameday.run.halt import HaltRules
-from gameday.run.held import Held
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
-from gameday.run.outcome import UNDO_OWED, LeftToTheGuardian, Outcome
+from gameday.run.options import Options
+from gameday.run.outcome import LeftToTheGuardian, Outcome
 from gameday.run.preflight import check_unfinished
-from gameday.run.reserve import Reserve
 from gameday.run.rollbacks import Rollbacks
-from gameday.run.timeline import Timeline
-from gameday.run.view import Now, Unfailing, View
-from gameday.run.watch import Watch
+from gameday.run.view import Unfailing, View
 
 LOOK_FOR_RECOVERY_EVERY_S = 0.5
 START_WITHIN_S = 60.0
 READ_BACK_WITHIN_S = 300.0
-NO_RULES = Permit(())
-HASHES_ALONE = Sealing()
-
-
-class Halt(Exception):
-    """The run must stop now, undo everything and say why."""
 
 
 class Unsteady(Exception):
     """The steady state does not hold, so nothing will be broken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
-
-    permit: what the guardrails said. sealing: how the evidence is sealed.
-    """
-
-    results: Path
-    variables: tuple[str, ...] = ()
-    rollbacks: str | None = None
-    permit: Permit = NO_RULES
-    sealing: Sealing = HASHES_ALONE
 
 
 def run(experiment: Experiment, options: Options, view: View, launch: Launch = AS_PROCESSES) -> Outcome:
@@ -125,43 +87,8 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     return Outcome(custody.pack, record)
 
 
-class Run:
+class Run(Clockwork):
     """One run, phase by phase."""
-
-    def __init__(
-        self,
-        experiment: Experiment,
-        options: Options,
-        custody: Custody,
-        claim: Claim,
-        view: View,
-        launch: Launch,
-    ) -> None:
-        folder = custody.pack
-        self.experiment = experiment
-        self.options = options
-        self.custody = custody
-        self.held = Held(folder)
-        self.view = view
-        self.launch = launch
-        self.plan = keep.as_recorded(plan_of(experiment.blocks))
-        self.timeline = Timeline(folder.timeline)
-        self.timeline.listeners.append(view.event)
-        self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, custody, launch)
-        self.reserve = Reserve(folder.folder)
-        self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
-        rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
-        self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
-        self.guardian = launch.guardian(self.guardian_orders(claim), folder.logs / "guardian.log")
-        self.phases: dict[str, int] = {}
-        self.steps: list[Step] = []
-        self.signalled: str | None = None
-
-    @property
-    def pack(self) -> Pack:
-        """The run's folder."""
-        return self.custody.pack
 
     def play(self) -> None:
         """The game day's programme."""
@@ -260,13 +187,6 @@ class Run:
         """When each outage since the fault was over; None for one that lasts, or is not yet sure."""
         return [outage.recovered_ns for outage in self.watch.outages(self.steady, inject_ns(self.steps))]
 
-    @property
-    def steady(self) -> tuple[int, int]:
-        """The steady state so far: the baseline, which the method ends."""
-        now_ns = clock.now_ns()
-        start_ns = self.phases.get(phases.BASELINE, now_ns)
-        return start_ns, self.phases.get(phases.METHOD, now_ns)
-
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""
         if self.crew.engine_waits != "recovery":
@@ -308,34 +228,9 @@ class Run:
         elif self.plan.is_watched:
             self.after_check()
 
-    def follow(self) -> None:
-        """Go on where the run's folder is now, if somebody has renamed it."""
-        found = self.held.pack()
-        if found != self.pack:
-            self.custody = self.crew.custody = replace(self.custody, pack=found)
-            self.timeline.move(found.timeline)
-            self.reserve.path = found.folder / self.reserve.path.name
-            self.watch.move(found.raw)
-
     def rollbacks(self) -> Rollbacks:
         """How an engine of their own plays this run's rollbacks."""
         return Rollbacks(self.experiment.document, self.options.variables, self.options.rollbacks)
-
-    def undo_goes(self, event: str, entry: Entry, detail: str) -> None:
-        """Record how an undo goes; while one is tried, the runner is silent."""
-        self.guardian.beat(undo.LONGEST_S)
-        self.timeline.undo(event, entry, detail)
-
-    def guardian_orders(self, claim: Claim) -> dict[str, Any]:
-        """What the guardian needs to finish the run without the runner."""
-        runner = Identity.of("runner", os.getpid())
-        return {
-            "custody": str(self.custody.folder),
-            "runner": asdict(runner) if runner is not None else None,
-            "claim": claim.lock.descriptor,
-            "sealing": asdict(self.options.sealing),
-            "secrets": redact.known(),
-        }
 
     def after_check(self) -> None:
         """Watch that service is as before; whatever cuts that short is recorded, all else is done."""
@@ -356,103 +251,3 @@ class Run:
         self.wait(self.plan.after_check)
         while None in self.outages_so_far() and clock.now_ns() < limit_ns:
             self.wait(LOOK_FOR_RECOVERY_EVERY_S)
-
-    # while time passes
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass while everything is watched."""
-        end_ns = clock.now_ns() + round(seconds * clock.NS_PER_S)
-        while clock.now_ns() < end_ns:
-            self.pump()
-
-    def until(self, condition: Callable[[], bool], within_s: float | None = None, what: str = "") -> None:
-        """Watch until a condition holds. Halts when it takes longer than `within_s`."""
-        end_ns = None if within_s is None else clock.now_ns() + round(within_s * clock.NS_PER_S)
-        while not condition():
-            if end_ns is not None and clock.now_ns() > end_ns:
-                raise Halt(f"{what} did not come within {within_s:g} s")
-            self.pump()
-
-    def engine_goes_on(self) -> None:
-        """Let the engine go on until it waits again or has ended."""
-        self.crew.go_on()
-        self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
-
-    def pump(self) -> None:
-        """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
-        self.crew.listen(self.heard)
-        self.watch_on()
-        if self.signalled is not None:
-            raise Halt(self.signalled)
-        if why := self.timeline.check():
-            raise Halt(why)
-        if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
-            raise Halt(why)
-        self.crew.look_after()
-        self.look_after_guardian()
-
-    def look_after_guardian(self) -> None:
-        """Start another guardian when this one was killed."""
-        if not self.guardian.is_alive:
-            self.timeline.add("guardian-lost", exit_code=self.guardian.code)
-            self.guardian.replace()
-
-    def look_on(self) -> None:
-        """Watch while everything is put back, which a folder that cannot be read must not stop."""
-        with suppress(OSError, ValueError):
-            self.watch_on()
-
-    def watch_on(self) -> None:
-        """Read what is new, and show what is going on."""
-        self.guardian.beat()
-        self.watch.read_on()
-        phase = next(reversed(self.phases), "starting")
-        now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
-        self.view.tick(now)
-
-    def heard(self, event: str, message: dict[str, Any]) -> None:
-        """Record what the engine says."""
-        at_ns = message.pop("t_ns")
-        if event == "method-started":
-            self.phase(phases.METHOD, at_ns)
-        elif event in ("step-started", "step-ended", "engine-error", "engine-ended"):
-            if event == "step-started":
-                self.steps.append(started({"t_ns": at_ns, **message}))
-            self.timeline.add(event, t_ns=at_ns, **message)
-
-    def phase(self, name: str, at_ns: int | None = None) -> None:
-        """Begin a phase."""
-        self.phases[name] = clock.now_ns() if at_ns is None else at_ns
-        self.timeline.add("phase", t_ns=self.phases[name], name=name)
-
-    def halted(self, halt: Halt | Lost) -> None:
-        """Record why the run stops."""
-        if isinstance(halt, Lost) and halt.name != "engine":
-            self.timeline.add("recorder-lost", name=halt.name, exit_code=halt.code)
-        self.timeline.add("halted", reason=str(halt))
-
-    def failed(self, error: Exception) -> None:
-        """Record that gameday itself failed, and where."""
-        self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
-        logs.note_failure(self.pack.logs)
-
-    def signals_heard(self) -> AbstractContextManager[None]:
-        """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""
-
-        def hear(name: str) -> None:
-            if self.signalled is not None:
-                self.hand_over(name)
-            self.signalled = f"{name} was received"
-
-        return signals.heard(hear)
-
-    def hand_over(self, name: str) -> None:
-        """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
-        try:
-            owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
-            self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
-            sys.stdout.write(f"{self.pack.folder}\n")
-            sys.stdout.flush()
-            self.view.drain()
-        finally:
-            os._exit(UNDO_OWED)

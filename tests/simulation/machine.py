@@ -24,7 +24,7 @@ from greenlet import getcurrent, greenlet
 
 from gameday import clock, files, processes
 from gameday.evidence import keep
-from gameday.run import crew, held, lock, reserve, runner, timeline
+from gameday.run import clockwork, crew, held, lock, reserve, timeline
 
 NS_PER_S = 1_000_000_000
 EPOCH_NS = 1_790_000_000 * NS_PER_S
@@ -288,7 +288,8 @@ class Machine:
         old = {number: signal.getsignal(number) for number in numbers}
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        places = [(module, "os", own) for module in (files, held, lock, reserve, timeline, runner, processes)]
+        kernels = (files, held, lock, reserve, timeline, clockwork, processes)
+        places = [(module, "os", own) for module in kernels]
         places += [
             (clock, "now_ns", self.now_ns),
             (clock, "utc_ns", self.utc_ns),

@@ -28,9 +28,10 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.options import Options
 from gameday.run.outcome import EXIT_CODES
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
-from gameday.run.runner import Options, run
+from gameday.run.runner import run
 from gameday.run.view import Plain, View
 from tests.simulation.children import launch_on
 from tests.simulation.experiments import experiment

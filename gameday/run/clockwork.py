@@ -1,0 +1,208 @@
+"""How time passes in a run: everything is watched ten times a second, and whatever must stop it is heard."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, replace
+from typing import Any
+
+from gameday import clock, phases, redact
+from gameday.evidence import keep
+from gameday.evidence.pack import Pack
+from gameday.experiment import Experiment
+from gameday.experiment.activities import modules_of_gameday
+from gameday.experiment.lasts import longest_s
+from gameday.faults.undolog import Entry
+from gameday.measure.history import Step, started
+from gameday.measure.moments import inject_ns
+from gameday.measure.plan import plan_of
+from gameday.processes import Identity
+from gameday.run import logs, signals, undo
+from gameday.run.claim import Claim
+from gameday.run.crew import Crew, Lost, undoer
+from gameday.run.custody import Custody
+from gameday.run.halt import HaltRules
+from gameday.run.held import Held
+from gameday.run.launch import Launch
+from gameday.run.options import Options
+from gameday.run.outcome import UNDO_OWED
+from gameday.run.reserve import Reserve
+from gameday.run.timeline import Timeline
+from gameday.run.view import Now, View
+from gameday.run.watch import Watch
+
+
+class Halt(Exception):
+    """The run must stop now, undo everything and say why."""
+
+
+class Clockwork:
+    """The parts of a run, and how time passes while all of them are watched."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        options: Options,
+        custody: Custody,
+        claim: Claim,
+        view: View,
+        launch: Launch,
+    ) -> None:
+        folder = custody.pack
+        self.experiment = experiment
+        self.options = options
+        self.custody = custody
+        self.held = Held(folder)
+        self.view = view
+        self.launch = launch
+        self.plan = keep.as_recorded(plan_of(experiment.blocks))
+        self.timeline = Timeline(folder.timeline)
+        self.timeline.listeners.append(view.event)
+        self.watch = Watch(folder.raw, self.plan)
+        self.crew = Crew(experiment, custody, launch)
+        self.reserve = Reserve(folder.folder)
+        self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
+        rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
+        self.halt_rules = HaltRules(*rules, start_ns=clock.now_ns())
+        self.guardian = launch.guardian(self.guardian_orders(claim), folder.logs / "guardian.log")
+        self.phases: dict[str, int] = {}
+        self.steps: list[Step] = []
+        self.signalled: str | None = None
+
+    @property
+    def pack(self) -> Pack:
+        """The run's folder."""
+        return self.custody.pack
+
+    @property
+    def steady(self) -> tuple[int, int]:
+        """The steady state so far: the baseline, which the method ends."""
+        now_ns = clock.now_ns()
+        start_ns = self.phases.get(phases.BASELINE, now_ns)
+        return start_ns, self.phases.get(phases.METHOD, now_ns)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass while everything is watched."""
+        end_ns = clock.now_ns() + round(seconds * clock.NS_PER_S)
+        while clock.now_ns() < end_ns:
+            self.pump()
+
+    def until(self, condition: Callable[[], bool], within_s: float | None = None, what: str = "") -> None:
+        """Watch until a condition holds. Halts when it takes longer than `within_s`."""
+        end_ns = None if within_s is None else clock.now_ns() + round(within_s * clock.NS_PER_S)
+        while not condition():
+            if end_ns is not None and clock.now_ns() > end_ns:
+                raise Halt(f"{what} did not come within {within_s:g} s")
+            self.pump()
+
+    def engine_goes_on(self) -> None:
+        """Let the engine go on until it waits again or has ended."""
+        self.crew.go_on()
+        self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
+
+    def pump(self) -> None:
+        """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
+        self.crew.listen(self.heard)
+        self.watch_on()
+        if self.signalled is not None:
+            raise Halt(self.signalled)
+        if why := self.timeline.check():
+            raise Halt(why)
+        if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
+            raise Halt(why)
+        self.crew.look_after()
+        self.look_after_guardian()
+
+    def look_after_guardian(self) -> None:
+        """Start another guardian when this one was killed."""
+        if not self.guardian.is_alive:
+            self.timeline.add("guardian-lost", exit_code=self.guardian.code)
+            self.guardian.replace()
+
+    def look_on(self) -> None:
+        """Watch while everything is put back, which a folder that cannot be read must not stop."""
+        with suppress(OSError, ValueError):
+            self.watch_on()
+
+    def watch_on(self) -> None:
+        """Read what is new, and show what is going on."""
+        self.guardian.beat()
+        self.watch.read_on()
+        phase = next(reversed(self.phases), "starting")
+        now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
+        self.view.tick(now)
+
+    def heard(self, event: str, message: dict[str, Any]) -> None:
+        """Record what the engine says."""
+        at_ns = message.pop("t_ns")
+        if event == "method-started":
+            self.phase(phases.METHOD, at_ns)
+        elif event in ("step-started", "step-ended", "engine-error", "engine-ended"):
+            if event == "step-started":
+                self.steps.append(started({"t_ns": at_ns, **message}))
+            self.timeline.add(event, t_ns=at_ns, **message)
+
+    def phase(self, name: str, at_ns: int | None = None) -> None:
+        """Begin a phase."""
+        self.phases[name] = clock.now_ns() if at_ns is None else at_ns
+        self.timeline.add("phase", t_ns=self.phases[name], name=name)
+
+    def halted(self, halt: Halt | Lost) -> None:
+        """Record why the run stops."""
+        if isinstance(halt, Lost) and halt.name != "engine":
+            self.timeline.add("recorder-lost", name=halt.name, exit_code=halt.code)
+        self.timeline.add("halted", reason=str(halt))
+
+    def failed(self, error: Exception) -> None:
+        """Record that gameday itself failed, and where."""
+        self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
+        logs.note_failure(self.pack.logs)
+
+    def signals_heard(self) -> AbstractContextManager[None]:
+        """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""
+
+        def hear(name: str) -> None:
+            if self.signalled is not None:
+                self.hand_over(name)
+            self.signalled = f"{name} was received"
+
+        return signals.heard(hear)
+
+    def hand_over(self, name: str) -> None:
+        """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
+        try:
+            owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
+            self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
+            sys.stdout.write(f"{self.pack.folder}\n")
+            sys.stdout.flush()
+            self.view.drain()
+        finally:
+            os._exit(UNDO_OWED)
+
+    def undo_goes(self, event: str, entry: Entry, detail: str) -> None:
+        """Record how an undo goes; while one is tried, the runner is silent."""
+        self.guardian.beat(undo.LONGEST_S)
+        self.timeline.undo(event, entry, detail)
+
+    def follow(self) -> None:
+        """Go on where the run's folder is now, if somebody has renamed it."""
+        found = self.held.pack()
+        if found != self.pack:
+            self.custody = self.crew.custody = replace(self.custody, pack=found)
+            self.timeline.move(found.timeline)
+            self.reserve.path = found.folder / self.reserve.path.name
+            self.watch.move(found.raw)
+
+    def guardian_orders(self, claim: Claim) -> dict[str, Any]:
+        """What the guardian needs to finish the run without the runner."""
+        runner = Identity.of("runner", os.getpid())
+        return {
+            "custody": str(self.custody.folder),
+            "runner": asdict(runner) if runner is not None else None,
+            "claim": claim.lock.descriptor,
+            "sealing": asdict(self.options.sealing),
+            "secrets": redact.known(),
+        }

@@ -1,0 +1,26 @@
+"""How a run is to be played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameday.evidence.seal import Sealing
+from gameday.guardrails.check import Permit
+
+NO_RULES = Permit(())
+HASHES_ALONE = Sealing()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
+
+    permit: what the guardrails said. sealing: how the evidence is sealed.
+    """
+
+    results: Path
+    variables: tuple[str, ...] = ()
+    rollbacks: str | None = None
+    permit: Permit = NO_RULES
+    sealing: Sealing = HASHES_ALONE
