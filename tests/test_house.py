@@ -35,6 +35,7 @@ FLOORS = [
         "writes",
         "processes",
         "phases",
+        "places",
         "state",
         "__init__",
     },

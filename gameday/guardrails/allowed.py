@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from gameday import hosts
 from gameday.experiment.rules import Scope
-from gameday.guardrails.touch import HOST, KUBERNETES, Place
+from gameday.guardrails.touch import HOST, KUBERNETES
+from gameday.places import Place
 
 
 def allows(scope: Scope, place: Place) -> bool:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from gameday.guardrails.touch import AWS, Place
+from gameday.guardrails.touch import AWS
+from gameday.places import Place
 
 ROLE_ACCOUNT = 4  # arn:aws:iam::123456789012:role/name
 

@@ -21,7 +21,7 @@ from gameday.faults.protocol import most_targets
 from gameday.files import write_atomically
 from gameday.guardrails import places
 from gameday.guardrails.places import Values
-from gameday.guardrails.touch import Place
+from gameday.places import Place
 
 LIMITS = "limits.json"
 _here = threading.local()

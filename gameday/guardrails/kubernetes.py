@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gameday.guardrails.touch import KUBERNETES, Place
+from gameday.guardrails.touch import KUBERNETES
+from gameday.places import Place
 
 NO_CONTEXT = "in-cluster"
 EVERYWHERE = "*"

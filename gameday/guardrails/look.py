@@ -30,7 +30,8 @@ from gameday.guardrails import places
 from gameday.guardrails.allowed import all_allowed
 from gameday.guardrails.observers import observers
 from gameday.guardrails.places import Values
-from gameday.guardrails.touch import AWS, KUBERNETES, Place, Touch
+from gameday.guardrails.touch import AWS, KUBERNETES, Touch
+from gameday.places import Place
 from gameday.processes import import_from_here, python
 
 LIMIT_S = 60.0

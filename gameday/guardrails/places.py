@@ -19,7 +19,8 @@ from gameday.experiment.model import Probe
 from gameday.experiment.plain import texts
 from gameday.faults import network
 from gameday.faults.protocol import is_fault
-from gameday.guardrails.touch import HOST, Place
+from gameday.guardrails.touch import HOST
+from gameday.places import Place
 
 Dictionary = dict[str, Any]
 Function = Callable[..., Any]
