@@ -36,6 +36,7 @@ FLOORS = [
         "processes",
         "phases",
         "places",
+        "scopes",
         "state",
         "__init__",
     },

@@ -7,8 +7,6 @@ from typing import Any
 
 from gameday.places import Place
 
-HOST, KUBERNETES, AWS = "host", "kubernetes", "aws"
-
 
 @dataclass(frozen=True, slots=True)
 class Touch:

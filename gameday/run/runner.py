@@ -50,7 +50,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
-    hosts.limit(options.permit.hosts, options.permit.counts_targets)
+    hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
     custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
     gate.keep(custody.folder)
     lock = custody.lock

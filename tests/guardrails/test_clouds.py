@@ -11,7 +11,7 @@ import yaml
 
 from gameday.experiment import load
 from gameday.guardrails.check import check
-from gameday.guardrails.kubernetes import context_of
+from gameday.guardrails.finders.kubernetes import context_of
 from tests.aws import ACCOUNT, use
 
 KUBECONFIG = {
