@@ -31,6 +31,7 @@ FLOORS = [
         "hosts",
         "redact",
         "errors",
+        "events",
         "samples",
         "writes",
         "processes",
