@@ -45,8 +45,8 @@ class Answer:
 class Trial:
     """An undo under way. child: what plays it now; None before an attempt and between two.
 
-    first_ns: when the first attempt began; due_ns: when the next one may; until_ns: when this one is over (run
-    clock). answer: how the last attempt went.
+    first_ns: when the first attempt began; due_ns: when the next one may; until_ns: when this one is over (on
+    the run clock). answer: how the last attempt went.
     """
 
     entry: Entry

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gameday import clock
+from gameday.events import Event
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.run.children import Undoing, wait_for_words
 from gameday.run.trial import Answer, Trial
@@ -18,7 +19,7 @@ from gameday.run.trial import Answer, Trial
 TICK_S = 0.1
 MOST_AT_ONCE = 16  # undos that settle while others begin
 
-Tell = Callable[[str, Entry, str], None]
+Tell = Callable[[Event, Entry, str], None]
 
 
 class Undoer:
@@ -69,7 +70,7 @@ class Undoer:
         """
         tried = {trial.entry.id for trial in self.under_way}
         while self._begin(log, tell, tried) or self.under_way:
-            self._hear(log)
+            self._hear(log, tell)
             for trial in [trial for trial in self.under_way if trial.is_over]:
                 self.under_way.remove(trial)
                 if trial.answer is not None:
@@ -93,7 +94,7 @@ class Undoer:
         if entry is None:
             return False
         tried.add(entry.id)
-        tell("undoing", entry, "")
+        tell(Event.UNDOING, entry, "")
         note(log, entry, "undoing")
         trial = Trial(entry)
         if trial.lacks:
@@ -103,7 +104,7 @@ class Undoer:
             self.under_way.append(trial)
         return True
 
-    def _hear(self, log: UndoLog) -> None:
+    def _hear(self, log: UndoLog, tell: Tell) -> None:
         """Wait for what they say, and take it in."""
         children = [trial.child for trial in self.under_way if trial.child is not None]
         if children or self.under_way:
@@ -114,7 +115,9 @@ class Undoer:
             if trial.child is None and self.spare is None and children:
                 self.warm_up()
             if trial.is_settling and not was_settling:
-                note(log, trial.entry, "settling", str(trial.answers[0]["said"]))
+                said = str(trial.answers[0]["said"])
+                note(log, trial.entry, "settling", said)
+                tell(Event.SETTLING, trial.entry, said)
 
     def _patience_s(self) -> float:
         """How long to wait for words: until something else is due, but no longer than a tick."""
@@ -134,12 +137,12 @@ def conclude(log: UndoLog, entry: Entry, answer: Answer, tell: Tell) -> None:
     """Write down how an undo went, and say so."""
     if not answer.is_undone:
         note(log, entry, "undo-failed", answer.said)
-        tell("undo-failed", entry, answer.said)
+        tell(Event.UNDO_FAILED, entry, answer.said)
         return
     note(log, entry, "undone", answer.said)
     if answer.is_verified:
         note(log, entry, "verified", answer.said)
-    tell("undone", entry, answer.said + ("" if answer.is_verified else " (not verified)"))
+    tell(Event.UNDONE, entry, answer.said + ("" if answer.is_verified else " (not verified)"))
 
 
 def note(log: UndoLog, entry: Entry, event: str, detail: str = "") -> None:
