@@ -15,7 +15,7 @@ from typing import Any
 
 from gameday import hosts
 from gameday.errors import FaultError
-from gameday.experiment.model import Probe
+from gameday.experiment.observers import Probe
 from gameday.experiment.plain import texts
 from gameday.faults import network
 from gameday.faults.protocol import is_fault
