@@ -1,6 +1,6 @@
-"""The undo log: the write-ahead file of every undo that is still owed.
+"""The undo log: what is written ahead of every fault, so that it is never forgotten.
 
-One JSON line per event, on disk before the fault acts. The state of an undo is its last event, so any
+One JSON line per event, there to stay before the fault acts. The state of an undo is its last event, so any
 prefix of the file, torn anywhere, says what is still owed.
 
     owed → landed → undoing (→ settling) → undone | undo-failed → verified
@@ -21,7 +21,8 @@ from typing import Any
 
 from gameday import clock, redact
 from gameday.errors import FaultError
-from gameday.files import append_line, read_lines
+from gameday.faults.logbook import FileBook, Logbook, opened
+from gameday.files import append, as_line, entries_in
 
 LOG_VARIABLE, LOG_COPY_VARIABLE = "GAMEDAY_UNDO_LOG", "GAMEDAY_UNDO_LOG_COPY"
 
@@ -81,20 +82,26 @@ class Entry:
 
 
 class UndoLog:
-    """An undo log on disk. Every method that writes returns after the line is on disk.
+    """An undo log. Every method that writes returns once the line stays, whatever dies.
 
-    copy: a second file that gets every line which it takes, for the evidence; only `path` is ever read.
+    book: where it lies, or the path of its file. copy: a file that gets every line which the book takes, for
+    the evidence; it is never read.
     """
 
-    def __init__(self, path: Path, copy: Path | None = None) -> None:
-        self.path = path
+    def __init__(self, book: Logbook | Path, copy: Path | None = None) -> None:
+        self.book: Logbook = FileBook(book) if isinstance(book, Path) else book
         self.copy = copy
+
+    @property
+    def path(self) -> Path:
+        """The file of a log that lies in one."""
+        return Path(self.book.where)
 
     @classmethod
     def of_this_run(cls) -> UndoLog | None:
         """The log of the run that this process belongs to; None outside a run, as under `chaos run`."""
-        path, copy = os.environ.get(LOG_VARIABLE), os.environ.get(LOG_COPY_VARIABLE)
-        return cls(Path(path), Path(copy) if copy else None) if path else None
+        where, copy = os.environ.get(LOG_VARIABLE), os.environ.get(LOG_COPY_VARIABLE)
+        return cls(opened(where), Path(copy) if copy else None) if where else None
 
     def owe(self, step: str, fault: str, call: dict[str, Any]) -> str:
         """Record an undo before its fault acts, and the working folder; returns its id."""
@@ -109,7 +116,7 @@ class UndoLog:
     def entries(self) -> list[Entry]:
         """Every undo with its events so far, oldest first."""
         found: dict[str, Entry] = {}
-        for number, line in enumerate(read_lines(self.path)):
+        for number, line in enumerate(entries_in(self.book.lines())):
             identity, event = str(line.get("id")), str(line.get("event"))
             at_ns = int(line.get("t_ns", 0))
             if event == "owed":
@@ -135,10 +142,11 @@ class UndoLog:
                 "hand the secret over by the environment or a file"
             )
         entry = redact.event({"id": identity, "event": event, "t_ns": clock.now_ns(), **more})
-        append_line(self.path, {**entry, **call})
+        line = as_line({**entry, **call})
+        self.book.append(line)
         if self.copy is not None:
             with contextlib.suppress(OSError):  # it gets the whole log before it is sealed
-                append_line(self.copy, {**entry, **call})
+                append(self.copy, line)
 
 
 def _cwd() -> str | None:

@@ -52,7 +52,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
     hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
-    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
+    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks, options.books)
     gate.keep(custody.folder)
     lock = custody.lock
     lock.take()

@@ -98,17 +98,17 @@ def read_back(call: dict[str, Any], until_ns: int) -> str:
 def answers(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What there is to say: of the undo, and of its verification if it was undone."""
     until_ns = clock.now_ns() + round(Terms.of(call).within_s * clock.NS_PER_S)
-    undone = attempt(lambda: patiently(partial(undo, call), until_ns))
+    undone = attempt(lambda call: patiently(partial(undo, call), until_ns), call)
     yield undone
     if undone["ok"]:
-        yield attempt(lambda: read_back(call, until_ns))
+        yield attempt(lambda call: read_back(call, until_ns), call)
 
 
-def attempt(part: Callable[[], str]) -> dict[str, Any]:
+def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any]) -> dict[str, Any]:
     """Try a part of the call; how it went."""
     is_ok: bool | None
     try:
-        is_ok, said = True, part()
+        is_ok, said = True, part(call)
     except NoWayToVerify as error:
         is_ok, said = None, str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear it
