@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gameday import clock, phases, redact
+from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
@@ -22,7 +23,7 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
 from gameday.run import logs, signals
-from gameday.run.claim import Claim
+from gameday.run.claim import Claim, Renewal
 from gameday.run.crew import TICK_S, Crew, Lost, undoer
 from gameday.run.custody import Custody
 from gameday.run.halt import HaltRules
@@ -63,7 +64,8 @@ class Clockwork:
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, custody, launch)
+        self.renewal = Renewal(claim)
+        self.crew = Crew(experiment, custody, launch, claim.shared())
         self.reserve = Reserve(folder.folder)
         self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
@@ -110,12 +112,20 @@ class Clockwork:
         self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
+        self.keep_the_claim()
         if why := self.timeline.check():
             raise Halt(why)
         if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
             raise Halt(why)
         self.crew.look_after()
         self.look_after_guardian()
+
+    def keep_the_claim(self) -> None:
+        """Renew the right to break the service. Raises Halt when it is lost."""
+        try:
+            self.renewal.when_due()
+        except GamedayError as lost:
+            raise Halt(str(lost)) from None
 
     def look_after_guardian(self) -> None:
         """Start another guardian when this one was killed."""
@@ -125,9 +135,10 @@ class Clockwork:
 
     def look_on(self) -> None:
         """Watch while everything is put back, which a folder that cannot be read must not stop."""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, GamedayError):
             self.watch_on()
             self.look_after_guardian()
+            self.renewal.when_due()
 
     def watch_on(self) -> None:
         """Read what is new, and show what is going on."""
@@ -210,7 +221,7 @@ class Clockwork:
         return {
             "custody": str(self.custody.folder),
             "runner": asdict(runner) if runner is not None else None,
-            "claim": claim.lock.descriptor,
+            "claim": claim.shared(),
             "sealing": asdict(self.options.sealing),
             "secrets": redact.known(),
         }

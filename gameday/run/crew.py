@@ -18,6 +18,7 @@ from gameday.files import read_lines
 from gameday.observe import load as locust
 from gameday.processes import start_ticks
 from gameday.run.children import Child, Load, Steps
+from gameday.run.claim import Shared
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
@@ -42,13 +43,14 @@ class Lost(Exception):
 class Crew:
     """The processes of a run, and what they have said.
 
-    engine_waits: what the engine waits for, None while it works. ready: the recorders that record.
-    has_read_back: whether the ledger has been read back.
+    claim: what the run's claim shares with its processes. engine_waits: what the engine waits for, None while
+    it works. ready: the recorders that record. has_read_back: whether the ledger has been read back.
     """
 
     experiment: Experiment
     custody: Custody
     launch: Launch
+    claim: Shared = field(default_factory=dict)
     engine: Child | None = None
     recorders: list[Child] = field(default_factory=list)
     locust: Load | None = None
@@ -71,6 +73,7 @@ class Crew:
             "rollbacks": rollbacks,
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
+            "claim": self.claim,
         }
         log, environment = self.pack.logs / "engine.log", self.custody.environment()
         self.engine = self.launch.engine(orders, log, environment)

@@ -127,11 +127,12 @@ def recover(
     rollbacks: Rollbacks | None,
     tell: Listener = lambda entry: None,
     launch: Launch = AS_PROCESSES,
+    tick: Callable[[], None] = lambda: None,
 ) -> Recovered:
     """Finish a run. Raises StillRunning when somebody is at it.
 
     One that has come to its end, perhaps only just, is left as it is. sealing: asked once everything is put
-    back.
+    back. tick: called again and again until then.
     """
     pack, lock = custody.pack, custody.lock
     if custody.is_foreign and has_ended(custody):
@@ -152,7 +153,7 @@ def recover(
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
         timeline.add(Event.ABORTED, reason=reason)
-        made = put_back(custody, timeline, rollbacks, launch)
+        made = put_back(custody, timeline, rollbacks, launch, tick)
         timeline.tie_clocks()
         logs.finish()
         if pack.folder.exists():  # else there is nothing to judge, and nowhere to say so
@@ -221,7 +222,13 @@ def working_in(custody: Custody) -> Iterator[None]:
         os.chdir(here)
 
 
-def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, launch: Launch) -> Recovered:
+def put_back(
+    custody: Custody,
+    timeline: Timeline,
+    rollbacks: Rollbacks | None,
+    launch: Launch,
+    tick: Callable[[], None],
+) -> Recovered:
     """Undo, then play the rollbacks if the method had begun and its engine did not end, then undo again."""
     log = custody.undo_log
     player = undoer(custody, launch)
@@ -235,15 +242,15 @@ def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, 
 
     failed: tuple[str, ...] = ()
     try:
-        owed = player.play(log, timeline.undo)
+        owed = player.play(log, timeline.undo, tick)
         has_begun = any(event.get("name") == METHOD for event in events)
         has_ended = any(event.get("event") == Event.ENGINE_ENDED for event in events)
         if has_begun and not has_ended:
             if rollbacks is None:
                 failed = ("the rollbacks, as the experiment cannot be read",)
             else:
-                failed = rollbacks.play(custody, launch, hear)
-                owed = player.play(log, timeline.undo)
+                failed = rollbacks.play(custody, launch, hear, tick)
+                owed = player.play(log, timeline.undo, tick)
     finally:
         player.dismiss()
     return Recovered(tuple(owed), failed)

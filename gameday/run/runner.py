@@ -19,7 +19,7 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs, rollbacks
-from gameday.run.claim import Claim
+from gameday.run.claim import claim_on
 from gameday.run.clockwork import Clockwork, Halt
 from gameday.run.crew import Lost
 from gameday.run.custody import Custody
@@ -47,7 +47,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
-    claim = Claim(experiment)
+    claim = claim_on(experiment, options.claims)
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
@@ -61,7 +61,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     except GamedayError:
         custody.end()
         raise
-    claim.sign(folder.folder)
+    claim.sign(str(folder.folder))
     view = Unfailing(view)
     game = Run(experiment, options, custody, claim, view, launch)
     try:
@@ -83,7 +83,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     if not custody.undo_log.owed():
         custody.end()
     lock.release()
-    claim.lock.release()
+    claim.let_go()
     view.end(custody.pack, record, sealed)
     return Outcome(custody.pack, record)
 
