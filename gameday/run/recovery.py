@@ -17,9 +17,10 @@ from typing import Any
 
 from gameday import clock, redact
 from gameday.errors import GamedayError
-from gameday.evidence.pack import SEAL, Pack, packs
+from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
+from gameday.evidence.shelf import packs
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
 from gameday.guardrails import gate

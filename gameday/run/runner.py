@@ -10,7 +10,7 @@ import math
 
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
-from gameday.evidence import keep, pack
+from gameday.evidence import keep, shelf
 from gameday.experiment import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
@@ -49,7 +49,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     claim = Claim(experiment)
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
-    folder = pack.create(options.results, redact.name(experiment.title))
+    folder = shelf.create(options.results, redact.name(experiment.title))
     hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
     custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
     gate.keep(custody.folder)
