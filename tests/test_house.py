@@ -31,6 +31,7 @@ FLOORS = [
         "hosts",
         "redact",
         "errors",
+        "events",
         "samples",
         "writes",
         "processes",
@@ -45,7 +46,7 @@ FLOORS = [
     {"guardrails"},
     {"evidence"},
     {"run"},
-    {"cli", "__main__"},
+    {"cli", "testing", "__main__"},
 ]
 # on one floor, the measuring core is pure and faults know nothing of runs or measurements
 STRANGERS = {("measure", "observe"), ("measure", "faults"), ("faults", "measure"), ("faults", "observe")}

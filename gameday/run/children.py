@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gameday import clock
+from gameday.events import Event
 from gameday.processes import Identity, has_ended, python
 from gameday.run.logs import writer
 
@@ -147,12 +148,12 @@ class Steps:
     def heard(self, message: dict[str, Any]) -> None:
         """Take in an event of the engine, or of the timeline."""
         match message.get("event"):
-            case "step-started":
+            case Event.STEP_STARTED:
                 self._running[message.get("id")] = int(message["t_ns"])
-            case "step-ended":
+            case Event.STEP_ENDED:
                 self._running.pop(message.get("id"), None)
                 self._last_ns = int(message["t_ns"])
-            case "ended" | "engine-ended":
+            case "ended" | Event.ENGINE_ENDED:
                 self.have_ended = True
 
     @property
