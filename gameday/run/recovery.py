@@ -18,9 +18,10 @@ from typing import Any
 from gameday import clock, redact
 from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
-from gameday.evidence.pack import SEAL, Pack, packs
+from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
+from gameday.evidence.shelf import packs
 from gameday.faults import context
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines

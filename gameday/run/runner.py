@@ -11,7 +11,7 @@ import math
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
-from gameday.evidence import keep, pack
+from gameday.evidence import keep, shelf
 from gameday.experiment import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
@@ -50,7 +50,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     claim = claim_on(experiment, options.claims)
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
-    folder = pack.create(options.results, redact.name(experiment.title))
+    folder = shelf.create(options.results, redact.name(experiment.title))
     hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
     custody = Custody.begin(folder, experiment, options.variables, options.rollbacks, options.books)
     gate.keep(custody.folder)
