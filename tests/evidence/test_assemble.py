@@ -16,6 +16,7 @@ from gameday.evidence import assemble, columns
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.verify import verify
+from gameday.experiment.sources import as_before
 from gameday.faults.undolog import UndoLog
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, RecorderFigures, SliFigures
@@ -49,7 +50,7 @@ def said(seconds: float) -> str:
     return f"2026-11-23T10:15:{seconds:09.6f}Z"
 
 
-HEALTH = SliPlan("health", "probe", "probe-1", None, None, "99.9%", 5.0, 0.5)
+HEALTH = SliPlan("health", "probe", "probe-1", None, None, "99.9%", 5.0, 0.5, **as_before("probe"))
 ORDERS = SliPlan("orders", "load", "load", "POST /orders", 0.3, "95%", 10.0, None)
 PLAN = Plan(
     slis=(HEALTH, ORDERS),
@@ -396,7 +397,7 @@ def test_an_rto_that_counts_from_what_nobody_said_is_null(assembled: Made) -> No
 
 def test_the_period_and_the_latency_of_an_rto_are_those_of_the_probes(assembled: Made) -> None:
     plan = replace(PLAN, slis=(HEALTH, replace(HEALTH, period=0.2), replace(HEALTH, period=None), ORDERS))
-    ledger = replace(HEALTH, source="ledger", period=0.1)
+    ledger = replace(HEALTH, source="ledger", period=0.1, **as_before("ledger"))
     slis = [(HEALTH, 40), (HEALTH, 30), (ORDERS, 90), (ledger, 80)]
     figures = replace(FIGURES, slis=tuple(sli_figures(sli, longest_good_ms=ms) for sli, ms in slis))
     rto = assembled(figures, replace(plan, slis=(*plan.slis, ledger)))[0].rto

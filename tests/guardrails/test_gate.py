@@ -155,7 +155,7 @@ def test_a_place_of_another_kind_passes_where_it_is_allowed() -> None:
 def test_a_probe_follows_no_redirect_elsewhere(service: str) -> None:
     import asyncio
 
-    from gameday.experiment.model import Probe
+    from gameday.experiment.observers import Probe
 
     async def ask(path: str) -> bool:
         asker = http_asker(Probe.model_validate({"http": service + path}), is_kept=False)
@@ -172,7 +172,7 @@ def test_a_probe_follows_no_redirect_elsewhere(service: str) -> None:
 def test_a_ledger_reads_nothing_back_from_elsewhere(service: str) -> None:
     import asyncio
 
-    from gameday.experiment.model import HttpLedger
+    from gameday.experiment.observers import HttpLedger
     from gameday.observe.stores import HttpStore
 
     async def read() -> None:
