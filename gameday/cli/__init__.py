@@ -11,7 +11,7 @@ import click
 
 import gameday
 from gameday import environment
-from gameday.cli import drills, evidence, streams
+from gameday.cli import drills, evidence, people, streams
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError
 
@@ -45,7 +45,7 @@ def cli() -> None:
     """
 
 
-for command in (*drills.COMMANDS, *evidence.COMMANDS):
+for command in (*drills.COMMANDS, *people.COMMANDS, *evidence.COMMANDS):
     cli.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +18,7 @@ from gameday.measure import history as histories
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, SliFigures, measure
 from gameday.measure.history import History
-from gameday.measure.latency import latency_by_phase
+from gameday.measure.latency import MOST_SERIES, latency_by_phase
 from gameday.measure.loss import Ledger, read
 from gameday.measure.plan import Plan
 from gameday.measure.rto import Interval, Rto
@@ -30,8 +31,8 @@ from gameday.phases import VERIFICATION
 LISTED_LOST_WRITES = 1000
 
 
-def assemble(pack: Pack) -> record.Record:
-    """The record of a run, computed from its pack alone."""
+def assemble(pack: Pack, most_series: int = MOST_SERIES) -> record.Record:
+    """The record of a run, computed from its pack alone. most_series: so many of a source have a latency."""
     about = storable(json.loads(pack.plan.read_text()))
     plan = Plan.from_json(about)
     history = histories.from_timeline(pack.events())
@@ -64,7 +65,7 @@ def assemble(pack: Pack) -> record.Record:
         latency=[
             record.LatencyPart(source=source, **_fields(figure))
             for source, recorder in samples.items()
-            for figure in latency_by_phase(recorder, history.phases)
+            for figure in latency_by_phase(recorder, history.phases, most_series)
         ],
         steps=[_step(at, step) for step in history.steps],
         undo=[
@@ -88,6 +89,12 @@ def assemble(pack: Pack) -> record.Record:
         environment=about["environment"],
         files=pack.digests(),
     )
+
+
+def series_told(record: dict[str, Any]) -> int:
+    """How many series of a source a record tells apart: one of a gameday without that limit may tell more."""
+    told = {(row["source"], row["series"]) for row in record["latency"]}
+    return max(MOST_SERIES, *Counter(source for source, _ in told).values(), 0)
 
 
 def undo_states(log: UndoLog) -> list[UndoState]:

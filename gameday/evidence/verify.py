@@ -364,7 +364,7 @@ def _without_seal(held: Holding, record: dict[str, Any] | None, found: Verificat
 
 def _figures(pack: Pack, record: dict[str, Any], found: Verification) -> None:
     """Measure the run again from its raw samples and its ledger, and compare with the record."""
-    again = json.loads(assemble.assemble(pack).as_json())
+    again = json.loads(assemble.assemble(pack, assemble.series_told(record)).as_json())
     differences = list(unlike(record, again))
     for path, said, gives in differences[:MOST_TOLD]:
         found.wrong(RECORD, f"{_cut(path)} says {_short(said)}, the raw data give {_short(gives)}")

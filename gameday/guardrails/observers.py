@@ -8,7 +8,8 @@ from gameday import hosts
 from gameday.experiment.calls import PROBES
 from gameday.experiment.model import Blocks, Ledger
 from gameday.guardrails.places import of_hosts, of_probe
-from gameday.guardrails.touch import Place, Touch
+from gameday.guardrails.touch import Touch
+from gameday.places import Place
 
 
 def observers(blocks: Blocks) -> Iterator[Touch]:

@@ -21,12 +21,14 @@ from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run import logs, signals, undo
+from gameday.run import inbox, logs, signals, undo
 from gameday.run.claim import Claim
 from gameday.run.crew import Crew, Lost, undoer
 from gameday.run.custody import Custody
+from gameday.run.desk import Desk
 from gameday.run.halt import HaltRules
 from gameday.run.held import Held
+from gameday.run.inbox import Inbox
 from gameday.run.launch import Launch
 from gameday.run.options import Options
 from gameday.run.outcome import UNDO_OWED
@@ -64,6 +66,8 @@ class Clockwork:
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
         self.crew = Crew(experiment, custody, launch)
+        self.desk = Desk(self.timeline)
+        self.inbox = Inbox(inbox.folder_of(custody), self.timeline, self.desk)
         self.reserve = Reserve(folder.folder)
         self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
@@ -129,8 +133,10 @@ class Clockwork:
             self.watch_on()
 
     def watch_on(self) -> None:
-        """Read what is new, and show what is going on."""
+        """Read what is new, hear what is said, and show what is going on."""
         self.guardian.beat()
+        self.inbox.take_in()
+        self.desk.expire(clock.now_ns())
         self.watch.read_on()
         phase = next(reversed(self.phases), "starting")
         now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
@@ -141,6 +147,8 @@ class Clockwork:
         at_ns = message.pop("t_ns")
         if event == "method-started":
             self.phase(phases.METHOD, at_ns)
+        elif event == Event.ASKED and self.crew.engine is not None:
+            self.desk.asked(self.crew.engine, {"t_ns": at_ns, **message})
         elif event in PLAYED:
             if event == Event.STEP_STARTED:
                 self.steps.append(started({"t_ns": at_ns, **message}))

@@ -15,11 +15,12 @@ import pytest
 from gameday.evidence import assemble, columns
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
+from gameday.evidence.verify import verify
 from gameday.faults.undolog import UndoLog
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, RecorderFigures, SliFigures
 from gameday.measure.history import History
-from gameday.measure.latency import BudgetCost
+from gameday.measure.latency import MOST_SERIES, BudgetCost
 from gameday.measure.loss import Ledger, Loss, read
 from gameday.measure.outage import Outage
 from gameday.measure.plan import Plan, SliPlan
@@ -534,6 +535,23 @@ def test_the_load_is_recorded_from_its_first_send_to_its_last_answer(pack: Pack,
 def test_a_load_that_made_no_request_has_no_rate(assembled: Made) -> None:
     load = assembled()[0].load
     assert load is not None and (load.requests, load.failures, load.requests_per_second) == (0, 0, None)
+
+
+def test_a_record_that_tells_more_series_than_are_told_today_is_measured_again_as_it_was(
+    pack: Pack, assembled: Made
+) -> None:
+    writer = SampleWriter(pack.raw, "load.1")
+    for number in range(MOST_SERIES + 2):
+        writer.write(at(6), at(6), at(6) + MS, series=f"/{number}", ok=True)
+    writer.close()
+    today = assembled()[0]
+    assert (len(today.latency), today.latency[-1].series) == (MOST_SERIES, "(other)")
+    assert today.latency[-1].count == 3
+    before = assemble.assemble(pack, 10_000)
+    assert len(before.latency) == MOST_SERIES + 2
+    for made in (today, before):
+        pack.record.write_text(made.as_json())
+        assert [found.file for found in verify(pack).findings if found.file == "record.json"] == []
 
 
 def test_requests_without_users_are_no_load(pack: Pack, assembled: Made) -> None:

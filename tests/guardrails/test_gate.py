@@ -27,7 +27,7 @@ Document = dict[str, Any]
 @pytest.fixture(autouse=True)
 def limited() -> Iterator[None]:
     """A run that may reach this host only, and whose faults may break what they declare."""
-    hosts.limit([["localhost"]], counts_targets=True)
+    hosts.limit([{"hosts": ["localhost"]}], most={})
     yield
     hosts.limit([])
     most_targets.set(None)
@@ -207,7 +207,7 @@ def test_a_recovery_is_told_what_the_run_was_told(tmp_path: Path) -> None:
     gate.keep(tmp_path)
     hosts.limit([])
     gate.recall(tmp_path)
-    assert (hosts.limits(), hosts.counts_targets()) == ([["localhost"]], True)
+    assert (hosts.limits(), hosts.most()) == ([["localhost"]], {})
     for text in ("[]", "nonsense"):
         (tmp_path / gate.LIMITS).write_text(text)
         gate.recall(tmp_path)
