@@ -27,7 +27,7 @@ from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, WITH_THE_SE
 from gameday.evidence.record import SEALED_SINCE, Record, refuse_newer, version_of
 from gameday.evidence.seal import NOT_SEALED, PAYLOAD_TYPE, as_json, shown
 from gameday.evidence.unlike import unlike
-from gameday.measure.rules import FIRST, RULES
+from gameday.measure.rules import FIRST, RULES, are_alike
 from gameday.reading import Unreadable
 
 TIMELINE, RECORD, REPORT = "timeline.jsonl", "record.json", "report.html"
@@ -104,7 +104,7 @@ def _measured(held: Holding, record: dict[str, Any], key: SSlibKey | None, found
         found.unchecked.append("not measured again: what it would be measured from was changed")
         return
     rules = record.get("rules", FIRST)
-    if rules != RULES:
+    if not are_alike(rules, RULES):
         found.unchecked.append(f"measured by rules {rules}; not measured again by rules {RULES}")
         return
     try:

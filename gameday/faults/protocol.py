@@ -109,19 +109,14 @@ def _action(body: Body[P], where: Where | None = None, runs: Runs | None = None)
     def action(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         log = UndoLog.of_this_run()
         owed: list[str] = []
-        steps = body(*args, **kwargs)
+        steps = steps_of(action, *args, **kwargs)
         try:
-            promise = _Promise(action, _given(action, *args, **kwargs))
             while True:
-                step = next(steps)
-                promise.must_hold(step)
-                owed += _record(log, body.__name__, step)
+                owed += _record(log, body.__name__, next(steps))
         except StopIteration as end:
-            result = end.value
+            result: Landed = end.value
         finally:
             steps.close()
-        if not isinstance(result, Landed):
-            raise FaultError(f"fault '{body.__name__}' ended without saying whether it landed")
         if log is not None and result.landed:
             for identity in owed:
                 log.note(identity, "landed", result.proof)
@@ -163,21 +158,41 @@ def asked_for(action: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(action.where).parameters)  # type: ignore[attr-defined]
 
 
+def steps_of(action: Callable[..., Any], *args: Any, **kwargs: Any) -> Steps:
+    """What a fault yields, step by step, as long as it keeps its promise; it acts in between.
+
+    Raises FaultError when it does not.
+    """
+    steps = inspect.unwrap(action)(*args, **kwargs)
+    promise = _Promise(action, _given(action, *args, **kwargs))
+    try:
+        while True:
+            step = next(steps)
+            promise.must_hold(step)
+            yield step
+    except StopIteration as end:
+        promise.must_have_aimed()
+        if not isinstance(end.value, Landed):
+            raise FaultError(f"fault '{action.__name__}' ended without saying whether it landed") from None
+        return end.value
+    finally:
+        steps.close()
+
+
 def preview(action: Callable[..., Any], arguments: dict[str, Any]) -> Aim | Undo:
     """What a fault yields first if it is called now. Nothing is touched: its body stops there.
 
     Raises FaultError when the fault could not act.
     """
-    steps = inspect.unwrap(action)(**arguments)
+    steps = steps_of(action, **arguments)
     try:
-        found: Aim | Undo | None = next(steps, None)
+        return next(steps)
+    except StopIteration:
+        raise FaultError(
+            f"fault '{action.__name__}' yields {'no aim' if aims(action) else 'no undo'}"
+        ) from None
     finally:
         steps.close()
-    if aims(action):
-        _Promise(action, _given(action, **arguments)).must_hold(found)
-    if found is None:
-        raise FaultError(f"fault '{action.__name__}' yields no undo")
-    return found
 
 
 class _Promise:
@@ -199,6 +214,11 @@ class _Promise:
             why = "a second time" if self.aim else "but does not say where it acts: write @fault(where=…)"
             what = f"aims {why}" if isinstance(step, Aim) else f"yields {step!r:.100}, which is no undo"
             raise FaultError(f"fault '{self.name}' {what}")
+
+    def must_have_aimed(self) -> None:
+        """Raise FaultError when it is over and was to aim."""
+        if self.places is not None and self.aim is None:
+            self._aim_at(None, self.places)
 
     def _aim_at(self, aim: Any, places: tuple[Place, ...]) -> None:
         if not isinstance(aim, Aim):

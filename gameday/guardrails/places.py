@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gameday import hosts
-from gameday.experiment.model import Probe
+from gameday.experiment.observers import Probe
 from gameday.guardrails.values import Values
 from gameday.places import Place
 

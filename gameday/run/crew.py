@@ -13,7 +13,7 @@ from gameday.events import Event
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
-from gameday.experiment.model import recorders
+from gameday.experiment.sli import recorders
 from gameday.files import read_lines
 from gameday.observe import load as locust
 from gameday.processes import start_ticks

@@ -16,6 +16,7 @@ from gameday.evidence import assemble, columns
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.verify import verify
+from gameday.experiment.sources import as_before
 from gameday.faults.undolog import UndoLog
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, RecorderFigures, SliFigures
@@ -49,7 +50,7 @@ def said(seconds: float) -> str:
     return f"2026-11-23T10:15:{seconds:09.6f}Z"
 
 
-HEALTH = SliPlan("health", "probe", "probe-1", None, None, "99.9%", 5.0, 0.5)
+HEALTH = SliPlan("health", "probe", "probe-1", None, None, "99.9%", 5.0, 0.5, **as_before("probe"))
 ORDERS = SliPlan("orders", "load", "load", "POST /orders", 0.3, "95%", 10.0, None)
 PLAN = Plan(
     slis=(HEALTH, ORDERS),
@@ -290,9 +291,11 @@ def test_a_record_has_every_figure_in_its_place(pack: Pack, assembled: Made) -> 
         "inject": None,
         "impact": said(6),
         "detect": None,
+        "acknowledge": None,
         "declare": None,
         "failover": None,
         "takeover": None,
+        "mitigate": None,
         "recovered": said(8),
         "verified": said(22),
         "failback": None,
@@ -314,6 +317,9 @@ def test_a_record_has_every_figure_in_its_place(pack: Pack, assembled: Made) -> 
         "steps": [],
         "undo": [],
         "deviations": [],
+        "response": {},
+        "said": [],
+        "alarms": [],
         "chaos_toolkit": {"status": "completed", "deviated": True},
         "clock": {"started_monotonic_ns": at(0), "started_utc_ns": UTC_NS, "utc_drift_seconds": 0.5},
         "environment": {"host": "here"},
@@ -394,9 +400,33 @@ def test_an_rto_that_counts_from_what_nobody_said_is_null(assembled: Made) -> No
     assert (rto.seconds, rto.low, rto.high, rto.from_) == (None, None, None, "declare")
 
 
+def test_what_people_and_alarms_said_stands_in_the_record(assembled: Made) -> None:
+    alarm = {"name": "Slow", "status": "firing", "starts_at": said(6.5), "fingerprint": "f"}
+    alarm |= {"summary": "it is slow", "labels": {"severity": "page"}}
+    step = {"t_ns": at(5.5), "event": "step-started", "id": "s", "name": "kill", "kind": "action"}
+    told = [
+        {**step, "part": "method", "role": "fault"},
+        {"t_ns": at(7.2), "event": "alarm", "message": "a", "by": "alerts", "said_ns": at(7), **alarm},
+        {"t_ns": at(9), "event": "declared", "message": "b", "by": "ann", "said_ns": at(7.5), "text": "gone"},
+        {"t_ns": at(9), "event": "answered", "message": "c", "by": "bob", "said_ns": at(9), "text": "yes"}
+        | {"id": "1a", "what": "is it up?"},
+    ]
+    record, _ = assembled(timeline=[*TIMELINE[:5], *told, *TIMELINE[5:]])
+    assert [each.model_dump(exclude={"text"}) for each in record.said] == [
+        {"what": "declared", "by": "ann", "asked": None, "said": said(7.5), "heard": said(9)},
+        {"what": "answered", "by": "bob", "asked": "is it up?", "said": said(9), "heard": said(9)},
+    ]
+    assert [each.text for each in record.said] == ["gone", "yes"]
+    assert [each.model_dump() for each in record.alarms] == [
+        {**alarm, "received": said(7), "heard": said(7.2)}
+    ]
+    assert (record.moments["detect"], record.moments["declare"]) == (said(7), said(7.5))
+    assert record.response == {"detect": (1.0, 0.9, 1.1), "declare": (1.5, 1.4, 1.6)}
+
+
 def test_the_period_and_the_latency_of_an_rto_are_those_of_the_probes(assembled: Made) -> None:
     plan = replace(PLAN, slis=(HEALTH, replace(HEALTH, period=0.2), replace(HEALTH, period=None), ORDERS))
-    ledger = replace(HEALTH, source="ledger", period=0.1)
+    ledger = replace(HEALTH, source="ledger", period=0.1, **as_before("ledger"))
     slis = [(HEALTH, 40), (HEALTH, 30), (ORDERS, 90), (ledger, 80)]
     figures = replace(FIGURES, slis=tuple(sli_figures(sli, longest_good_ms=ms) for sli, ms in slis))
     rto = assembled(figures, replace(plan, slis=(*plan.slis, ledger)))[0].rto

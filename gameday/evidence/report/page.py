@@ -26,6 +26,7 @@ from gameday.evidence.report.wording import plain, rpo_words, rto_words
 from gameday.files import write_atomically
 from gameday.measure.loss import Found, Ledger
 from gameday.measure.plan import Plan
+from gameday.samples import LOAD
 
 MAX_LOST = 60
 MAX_EVENTS = 400
@@ -116,6 +117,11 @@ class Run:
         """Every outage with its SLI, by start."""
         return facts.outages(self.record)
 
+    @property
+    def told(self) -> list[facts.Told]:
+        """What people and alarms said."""
+        return facts.told(self.record)
+
     @cached_property
     def ledger(self) -> Ledger | None:
         """The ledger, if the run had one."""
@@ -156,7 +162,7 @@ class Run:
     @property
     def latency(self) -> dict[tuple[str, str], list[LatencyPart]]:
         """Latency by source and series, the load first, in the order of the phases."""
-        rows = sorted(self.record.latency, key=lambda row: row.source != "load")
+        rows = sorted(self.record.latency, key=lambda row: row.source != LOAD)
         found: dict[tuple[str, str], list[LatencyPart]] = {}
         for row in rows:
             found.setdefault((row.source, row.series), []).append(row)
