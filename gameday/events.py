@@ -103,7 +103,7 @@ class Event(StrEnum):
     INBOX_FULL = "inbox-full", "the inbox is full: {reason}", "the inbox was full: {reason}"
     # what an activity asks
     ASKED = "asked", _asked
-    ANSWERED = "answered", _said("answered")
+    ANSWERED = "answered", "answered by {by}: {text} ({what})"
     ASK_EXPIRED = "ask-expired", "not answered: {what}: {reason}", "'{what}' was not answered: {reason}"
 
 

@@ -1,7 +1,7 @@
 """Values of a Prometheus: instant queries on schedule, in a process of its own.
 
-`python -m gameday.observe.prometheus` takes its orders on standard input: `{"folder": …, "prometheus": {"url":
-…}, "queries": {RECORDER: {"query": …, "comparison": "<", "limit": 2.0}}}`. What has no answer, no series or
+`python -m gameday.observe.prometheus` takes its orders on standard input: `{"folder": …, "prometheus":
+{"url": …}, "queries": {RECORDER: {"query": …, "comparison": "<", "limit": 2.0}}}`. What has no answer, no series or
 no fresh value is a sample without a value: nothing is known then.
 """
 

@@ -30,6 +30,7 @@ from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
 from gameday.run.crew import end_left_over, undoer
 from gameday.run.custody import Custody, custodies
+from gameday.run.inbox import Inbox, folder_of
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Listener, Timeline
@@ -153,6 +154,8 @@ def recover(
             (pack.folder / SEAL).unlink(missing_ok=True)  # what it seals is about to change
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
+        if not custody.is_foreign:
+            Inbox(folder_of(custody), timeline).take_in_left()
         timeline.add(Event.ABORTED, reason=reason)
         made = put_back(custody, timeline, rollbacks, launch, tick)
         timeline.tie_clocks()

@@ -95,6 +95,7 @@ class Run(Clockwork):
         """The game day's programme."""
         self.timeline.tie_clocks()
         self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title)
+        self.inbox.open()
         self.permitted()
         try:
             self.begin()
@@ -114,6 +115,7 @@ class Run(Clockwork):
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
+            self.inbox.close()
             self.timeline.tie_clocks()
 
     def permitted(self) -> None:
@@ -221,6 +223,7 @@ class Run(Clockwork):
         """
         was_cut_short = not self.crew.engine_has_ended
         self.crew.end_engine()
+        self.desk.clear("the run was stopped before")
         self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
@@ -228,7 +231,7 @@ class Run(Clockwork):
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on)
+            self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on, self.desk)
             self.undo_what_is_owed(self.look_on)
         elif self.plan.is_watched:
             self.after_check()
