@@ -156,7 +156,7 @@ class Watch:
         for sli in self.plan.slis:
             judged = self.judged(sli).between(start_ns, end_ns)
             outages = outages_of(sli, self.plan, judged, (start_ns, end_ns))
-            found.append(Steadiness(sli, judged.share(), outages))
+            found.append(Steadiness(sli, judged.share(), bool(outages)))
         return found
 
     def outages(self, steady: tuple[int, int], inject_ns: int | None) -> list[Outage]:
