@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import GamedayError
+from gameday.events import Event
 from gameday.evidence import bounds
 from gameday.evidence.record import Record, refuse_newer
 from gameday.files import read_lines
@@ -55,7 +56,7 @@ class Pack:
         begun = (
             entry["run_id"]
             for entry in read_lines(self.timeline)
-            if entry.get("event") == "run" and "run_id" in entry
+            if entry.get("event") == Event.RUN and "run_id" in entry
         )
         return str(next(begun, self.folder.name))
 

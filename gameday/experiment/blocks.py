@@ -51,6 +51,16 @@ class Block(BaseModel):
     )
 
 
+def exactly_one(block: Block, *names: str) -> None:
+    """Raise ValueError unless just one of these keys is written."""
+    given = [name for name in names if getattr(block, name) is not None]
+    if len(given) != 1:
+        choices = ", ".join(names[:-1]) + f" or {names[-1]}"
+        raise ValueError(
+            f"write exactly one of {choices}" + (f", not {' and '.join(given)}" if given else "")
+        )
+
+
 def _http_url(value: str) -> str:
     if not _is_address(value, "http", "https"):
         raise ValueError(

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gameday.errors import InvalidInput, Problem
-from gameday.experiment import activities, plain, positions, toolkit
+from gameday.experiment import activities, plain, positions, tls, toolkit
 from gameday.experiment.complaints import complaint
-from gameday.experiment.model import Blocks, Objectives, Sli
+from gameday.experiment.model import Blocks, Objectives
 from gameday.experiment.names import names_of
 from gameday.experiment.positions import Positions
 from gameday.experiment.secrets import Found, asks_others, find, secrets_of
+from gameday.experiment.sli import Sli
 from gameday.experiment.spelling import did_you_mean, nearest
 from gameday.reading import Unreadable, read_text
 from gameday.units import spoken
@@ -218,15 +219,17 @@ class _Check:
             if name in names[:index]:
                 self.at_value(("slis", index, "name"), f"two SLIs are named '{name}'")
         for index, sli in enumerate(blocks.slis):
-            if sli.source in ("load", "ledger") and getattr(blocks, sli.source) is None:
+            block = sli.about.block
+            if block and getattr(blocks, block) is None:
                 self.at_value(
-                    ("slis", index, "source"),
-                    f"source: {sli.source} needs a block {sli.source}: in this file",
+                    ("slis", index, "source"), f"source: {sli.source} needs a block {block}: in this file"
                 )
         for index, condition in enumerate(blocks.halt):
             if condition.sli not in names:
                 meant = did_you_mean(condition.sli, names, "name one of the slis")
                 self.at_value(("halt", index, "when"), f"there is no SLI '{condition.sli}'{meant}")
+        for path, message in tls.troubles(blocks, self.path.parent):
+            self.at_value(path, message)
         return self._with_observers(blocks)
 
     def _with_observers(self, blocks: Blocks) -> Blocks:
@@ -236,27 +239,39 @@ class _Check:
             self.at_key(("objectives", "rpo"), "an rpo is counted from a ledger; add a block ledger:")
         if objectives is not None and objectives.rto is not None:
             blocks = with_a_probe(blocks)
-            if not any(sli.source == "probe" for sli in blocks.slis):
+            if not any(sli.about.may_be_clock for sli in blocks.slis):
                 self.at_key(
                     ("objectives", "rto"), "an rto is measured by a probe; add an SLI with source: probe"
                 )
             self.blind_probes(blocks, objectives.rto)
+        self.readings_in_baseline(blocks)
         return blocks
+
+    def readings_in_baseline(self, blocks: Blocks) -> None:
+        """What is read seldom must be read in the baseline, or nobody knows the steady state."""
+        baseline_s = (blocks.objectives or Objectives()).baseline
+        if blocks.prometheus is not None and 2 * blocks.prometheus.every > baseline_s > 0:
+            self.at_value(
+                ("prometheus", "every") if "every" in blocks.prometheus.model_fields_set else ("prometheus",),
+                f"a baseline of {spoken(baseline_s)} may hold less than two readings: ask more often than "
+                f"every {spoken(blocks.prometheus.every)}, or give objectives a longer baseline",
+            )
 
     def blind_probes(self, blocks: Blocks, rto_s: float) -> None:
         """A probe must be able to see every outage that is longer than the RTO."""
         for index, sli in enumerate(blocks.slis):
-            if sli.probe is None or sli.unseen_s <= rto_s:
+            if not sli.about.may_be_clock or sli.unseen_s <= rto_s:
                 continue
-            tolerated_s = sli.tolerated_s + sli.probe.every
+            tolerated_s = sli.tolerated_s + sli.asks_every_s
             advice = (
                 f"let it answer sooner (timeout: or good: below {spoken(rto_s - tolerated_s)})"
                 if tolerated_s < rto_s
                 else "ask for a larger share, in a shorter window, more often"
             )
-            path: positions.Path = ("slis", index, "probe")
+            block = sli if sli.probe is None else sli.probe
+            path: positions.Path = ("slis", index, *(() if sli.probe is None else ("probe",)))
             self.at_value(
-                (*path, "timeout") if "timeout" in sli.probe.model_fields_set else path,
+                (*path, "timeout") if "timeout" in block.model_fields_set else path,
                 f"'{sli.name}' may not see an outage of {spoken(sli.unseen_s)}, and the rto is "
                 f"{spoken(rto_s)}: {advice}",
             )
@@ -303,7 +318,7 @@ class _Check:
 
 def with_a_probe(blocks: Blocks) -> Blocks:
     """The blocks with a probe of the load's host when they have none: load alone cannot time an outage."""
-    if blocks.load is None or any(sli.source == "probe" for sli in blocks.slis):
+    if blocks.load is None or any(sli.about.may_be_clock for sli in blocks.slis):
         return blocks
     probe = {"http": blocks.load.host, "expect": "any", **_seeing(blocks.objectives)}
     added = Sli.model_validate({"name": "reachable", "source": "probe", "objective": "100%", "probe": probe})

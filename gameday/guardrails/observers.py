@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 from gameday import hosts
 from gameday.experiment.calls import PROBES
-from gameday.experiment.model import Blocks, Ledger
+from gameday.experiment.model import Blocks
+from gameday.experiment.observers import Ledger
 from gameday.guardrails.places import of_hosts, of_probe
-from gameday.guardrails.touch import Place, Touch
+from gameday.guardrails.touch import Touch
+from gameday.places import Place
 
 
 def observers(blocks: Blocks) -> Iterator[Touch]:

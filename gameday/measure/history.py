@@ -7,23 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gameday.clock import Tie
+from gameday.events import Event, unplanned
 from gameday.measure.moments import moments
 from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION
 
 # the phases whose outages count; later ones come of the undo
 COUNTED = (BASELINE, METHOD, RECOVERY, VERIFICATION)
-# events that no experiment plans, in words
-UNPLANNED = {
-    "halted": "halted: {reason}",
-    "aborted": "aborted: {reason}",
-    "unsteady": "the steady state did not hold: {reason}",
-    "deadline": "{reason}",
-    "handed-over": "handed over: {reason}",
-    "recorder-lost": "the recorder '{name}' was lost",
-    "guardian-lost": "the guardian was lost and replaced",
-    "engine-error": "the engine failed: {error}",
-    "undo-failed": "the undo of '{step}' failed: {detail}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +96,31 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
     steps: list[Step] = []
     facts: dict[str, Any] = {}
     lost: list[str] = []
-    unplanned: list[str] = []
+    deviations: list[str] = []
     last_ns = 0
     for event in events:
         last_ns = max(last_ns, int(event["t_ns"]))
         match event["event"]:
-            case "clock":
+            case Event.CLOCK:
                 ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
-            case "phase":
+            case Event.PHASE:
                 marks.append((event["name"], event["t_ns"]))
-            case "step-started":
+            case Event.STEP_STARTED:
                 steps.append(started(event))
-            case "step-ended":
+            case Event.STEP_ENDED:
                 finish(steps, event)
-            case "halted" | "aborted" | "unsteady":
+            case Event.HALTED | Event.ABORTED | Event.UNSTEADY:
                 facts.setdefault(event["event"], str(event["reason"]))
-            case "engine-error":
+            case Event.ENGINE_ERROR:
                 facts["engine_error"] = str(event["error"])
-            case "engine-ended":
+            case Event.ENGINE_ENDED:
                 facts.update(status=event["status"], deviated=bool(event["deviated"]))
-            case "recorder-lost":
+            case Event.RECORDER_LOST:
                 lost.append(str(event["name"]))
-            case "permitted":
+            case Event.PERMITTED:
                 facts.update(guardrails=tuple(event["guardrails"]), approvals=tuple(event["approvals"]))
-        if event["event"] in UNPLANNED:
-            unplanned.append(UNPLANNED[event["event"]].format(**event))
+        if (said := unplanned(event)) is not None:
+            deviations.append(said)
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
     phases = {name: (start, ends[number]) for number, (name, start) in enumerate(marks)}
@@ -142,7 +131,7 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         tuple(steps),
         lost_recorders=tuple(lost),
         moments=moments(steps),
-        deviations=(*unplanned, *_unlike_planned(steps)),
+        deviations=(*deviations, *_unlike_planned(steps)),
         **facts,
     )
 

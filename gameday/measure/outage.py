@@ -6,7 +6,7 @@ The definitions, with pictures, are in docs/measurement.md. Times are nanosecond
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -57,6 +57,13 @@ class Outage:
     def high_s(self) -> float | None:
         """The longest that the outage can have been."""
         return None if self.ended is None else (self.ended.high_ns - self.began.low_ns) / NS_PER_S
+
+    def earlier(self, lag_ns: int) -> Outage:
+        """The same, where all that is known was so up to `lag_ns` before it was read."""
+        if not lag_ns:
+            return self
+        ends = None if self.ended is None else Span(self.ended.low_ns - lag_ns, self.ended.high_ns)
+        return replace(self, began=Span(self.began.low_ns - lag_ns, self.began.high_ns), ended=ends)
 
     def is_over_by(self, at_ns: int) -> bool:
         """Whether service was back before a moment, and stayed so."""

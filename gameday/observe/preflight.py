@@ -9,7 +9,8 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
-from gameday.experiment.model import Blocks, Ledger
+from gameday.experiment.model import Blocks
+from gameday.experiment.observers import Ledger
 from gameday.observe.stores import plug_in
 
 Path = tuple[str | int, ...]

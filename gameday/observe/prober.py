@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gameday import clock, hosts
-from gameday.experiment.model import Probe
+from gameday.experiment.observers import Probe
 from gameday.observe import limits
 from gameday.observe.child import next_order, read_orders, say
 from gameday.observe.schedule import InFlight, ticks

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gameday import clock
-from gameday.processes import Identity, python
+from gameday.events import Event
+from gameday.processes import Identity, has_ended, python
 from gameday.run.logs import writer
 
 END_WITHIN_S = 5.0
@@ -89,8 +90,7 @@ class Child(Started):
         """Close its line, wait for it to end, then end its whole group."""
         with contextlib.suppress(OSError):
             os.close(self.outbox)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(within_s)
+        has_ended(self.process, within_s)
         self.kill()
 
 
@@ -128,8 +128,7 @@ class Engine(Child):
     def kill(self) -> None:
         """End it, and what was started by steps that are not over; none is once it has ended in order."""
         if self.steps.have_ended:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_WITHIN_S)
+            has_ended(self.process, END_WITHIN_S)
         self._unheard = list(self.messages())
         if self.process.poll() != 0 and self.identity is not None:
             since_ns = clock.now_ns() if self.steps.have_ended else self.steps.since_ns
@@ -149,12 +148,12 @@ class Steps:
     def heard(self, message: dict[str, Any]) -> None:
         """Take in an event of the engine, or of the timeline."""
         match message.get("event"):
-            case "step-started":
+            case Event.STEP_STARTED:
                 self._running[message.get("id")] = int(message["t_ns"])
-            case "step-ended":
+            case Event.STEP_ENDED:
                 self._running.pop(message.get("id"), None)
                 self._last_ns = int(message["t_ns"])
-            case "ended" | "engine-ended":
+            case "ended" | Event.ENGINE_ENDED:
                 self.have_ended = True
 
     @property
@@ -209,8 +208,7 @@ class Undoing(Started):
     def kill(self) -> None:
         """End it, and what it started unless it ended in order; its pipes with it."""
         if self.has_said_all:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_WITHIN_S)
+            has_ended(self.process, END_WITHIN_S)
         if self.process.poll() != 0:
             super().kill()
         for stream in (self.process.stdin, self.process.stdout):
@@ -241,8 +239,7 @@ def end_load(process: subprocess.Popen[bytes], within_s: float = END_WITHIN_S) -
     """Let Locust end by SIGTERM, then end its whole group: workers outlive a killed master."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(within_s)
+    has_ended(process, within_s)
     kill_group(process)
 
 

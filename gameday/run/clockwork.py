@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gameday import clock, phases, redact
+from gameday.events import PLAYED, Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
@@ -119,7 +120,7 @@ class Clockwork:
     def look_after_guardian(self) -> None:
         """Start another guardian when this one was killed."""
         if not self.guardian.is_alive:
-            self.timeline.add("guardian-lost", exit_code=self.guardian.code)
+            self.timeline.add(Event.GUARDIAN_LOST, exit_code=self.guardian.code)
             self.guardian.replace()
 
     def look_on(self) -> None:
@@ -140,25 +141,25 @@ class Clockwork:
         at_ns = message.pop("t_ns")
         if event == "method-started":
             self.phase(phases.METHOD, at_ns)
-        elif event in ("step-started", "step-ended", "engine-error", "engine-ended"):
-            if event == "step-started":
+        elif event in PLAYED:
+            if event == Event.STEP_STARTED:
                 self.steps.append(started({"t_ns": at_ns, **message}))
-            self.timeline.add(event, t_ns=at_ns, **message)
+            self.timeline.add(Event(event), t_ns=at_ns, **message)
 
     def phase(self, name: str, at_ns: int | None = None) -> None:
         """Begin a phase."""
         self.phases[name] = clock.now_ns() if at_ns is None else at_ns
-        self.timeline.add("phase", t_ns=self.phases[name], name=name)
+        self.timeline.add(Event.PHASE, t_ns=self.phases[name], name=name)
 
     def halted(self, halt: Halt | Lost) -> None:
         """Record why the run stops."""
         if isinstance(halt, Lost) and halt.name != "engine":
-            self.timeline.add("recorder-lost", name=halt.name, exit_code=halt.code)
-        self.timeline.add("halted", reason=str(halt))
+            self.timeline.add(Event.RECORDER_LOST, name=halt.name, exit_code=halt.code)
+        self.timeline.add(Event.HALTED, reason=str(halt))
 
     def failed(self, error: Exception) -> None:
         """Record that gameday itself failed, and where."""
-        self.timeline.add("aborted", reason=f"gameday itself failed: {type(error).__name__}: {error}")
+        self.timeline.add(Event.ABORTED, reason=f"gameday itself failed: {type(error).__name__}: {error}")
         logs.note_failure(self.pack.logs)
 
     def signals_heard(self) -> AbstractContextManager[None]:
@@ -175,14 +176,16 @@ class Clockwork:
         """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
         try:
             owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
-            self.timeline.add("handed-over", reason=f"{name} again; the guardian goes on. Still owed: {owed}")
+            self.timeline.add(
+                Event.HANDED_OVER, reason=f"{name} again; the guardian goes on. Still owed: {owed}"
+            )
             sys.stdout.write(f"{self.pack.folder}\n")
             sys.stdout.flush()
             self.view.drain()
         finally:
             os._exit(UNDO_OWED)
 
-    def undo_goes(self, event: str, entry: Entry, detail: str) -> None:
+    def undo_goes(self, event: Event, entry: Entry, detail: str) -> None:
         """Record how an undo goes; while one is tried, the runner is silent."""
         self.guardian.beat(undo.LONGEST_S)
         self.timeline.undo(event, entry, detail)

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from gameday import redact
+from gameday.events import Event
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
 from gameday.experiment.blocks import Block
-from gameday.experiment.model import recorders
+from gameday.experiment.sli import recorders
 from gameday.files import read_lines
 from gameday.observe import load as locust
 from gameday.processes import start_ticks
@@ -145,7 +146,7 @@ class Crew:
                 self.engine_waits = message["why"]
             case "ended":
                 self.engine_has_ended = True
-                hear("engine-ended", message)
+                hear(Event.ENGINE_ENDED, message)
             case _ if child.name == "engine":
                 hear(event, message)
 

@@ -34,6 +34,7 @@ from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
 from gameday import clock, redact
+from gameday.events import Event
 from gameday.guardrails.gate import must_pass
 from gameday.phases import UNDO
 from gameday.processes import import_from_here
@@ -108,7 +109,7 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
                 runner.run(experiment, settings, experiment_vars=variables, journal=journal)
         except Exception as error:
             logger.exception("The engine could not play the experiment to its end")
-            line.tell("engine-error", error=f"{type(error).__name__}: {error}")
+            line.tell(Event.ENGINE_ERROR, error=f"{type(error).__name__}: {error}")
             journal["status"] = "aborted"
             if not journal["rollbacks"]:
                 with contextlib.suppress(Exception):

@@ -14,6 +14,7 @@ from typing import Any
 from chaoslib.run import RunEventHandler
 
 from gameday import clock, redact
+from gameday.events import Event
 from gameday.experiment.secrets import secrets_of
 from gameday.faults.protocol import current_step
 from gameday.files import write_atomically
@@ -95,14 +96,14 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         current_step.set(name)
         self.here.id = uuid.uuid4().hex[:12]
         told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
-        self.line.tell("step-started", id=self.here.id, name=name, part=self.part, **told)
+        self.line.tell(Event.STEP_STARTED, id=self.here.id, name=name, part=self.part, **told)
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         output = run.get("output")
         # an activity that interrupts the run has no status and no exception yet: it is on its way out
         interruption = None if "status" in run else sys.exception()
         self.line.tell(
-            "step-ended",
+            Event.STEP_ENDED,
             id=getattr(self.here, "id", None),
             name=str(activity.get("name")),
             role=_text(activity.get("role")),
@@ -119,9 +120,9 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         name, step = _text(activity.get("name") or activity.get("ref")), uuid.uuid4().hex[:12]
         told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
         told["kind"] = told["kind"] or "action"
-        self.line.tell("step-started", id=step, name=name, part=self.part, **told)
+        self.line.tell(Event.STEP_STARTED, id=step, name=name, part=self.part, **told)
         ended = {"role": told["role"], "part": self.part, "status": "failed", "exit_code": None}
-        self.line.tell("step-ended", id=step, name=name, error=f"it cannot be played: {error}", **ended)
+        self.line.tell(Event.STEP_ENDED, id=step, name=name, error=f"it cannot be played: {error}", **ended)
         self.save()
 
     def save(self) -> None:

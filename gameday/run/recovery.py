@@ -17,6 +17,7 @@ from typing import Any
 
 from gameday import clock, redact
 from gameday.errors import GamedayError
+from gameday.events import PLAYED, Event
 from gameday.evidence.pack import SEAL, Pack, packs
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
@@ -34,7 +35,6 @@ from gameday.run.timeline import Listener, Timeline
 LOCK_WITHIN_S = 5.0
 # what a file raises that is not what it should be
 ODD = (ValueError, TypeError, KeyError, AttributeError)
-TOLD = ("step-started", "step-ended", "engine-error", "engine-ended")
 
 
 class StillRunning(Exception):
@@ -142,7 +142,7 @@ def recover(
             (pack.folder / SEAL).unlink(missing_ok=True)  # what it seals is about to change
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
-        timeline.add("aborted", reason=reason)
+        timeline.add(Event.ABORTED, reason=reason)
         made = put_back(custody, timeline, rollbacks, launch)
         timeline.tie_clocks()
         logs.finish()
@@ -217,18 +217,18 @@ def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, 
     log = custody.undo_log
     player = undoer(custody, launch)
     events = list(read_lines(timeline.path))
-    if not any(event.get("event") == "phase" and event.get("name") == UNDO for event in events):
-        timeline.add("phase", name=UNDO)
+    if not any(event.get("event") == Event.PHASE and event.get("name") == UNDO for event in events):
+        timeline.add(Event.PHASE, name=UNDO)
 
     def hear(event: str, message: dict[str, Any]) -> None:
-        if event in TOLD:
-            timeline.add(event, **message)
+        if event in PLAYED:
+            timeline.add(Event(event), **message)
 
     failed: tuple[str, ...] = ()
     try:
         owed = player.play(log, timeline.undo)
         has_begun = any(event.get("name") == METHOD for event in events)
-        has_ended = any(event.get("event") == "engine-ended" for event in events)
+        has_ended = any(event.get("event") == Event.ENGINE_ENDED for event in events)
         if has_begun and not has_ended:
             if rollbacks is None:
                 failed = ("the rollbacks, as the experiment cannot be read",)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameday import clock, redact
+from gameday.events import Event
 from gameday.measure.history import Step, finish, started
 from gameday.run.custody import About, Custody
 from gameday.run.launch import Launch
@@ -60,14 +61,14 @@ class Rollbacks:
             for message in engine.messages():
                 event = message.pop("event")
                 has_ended = has_ended or event == "ended"
-                if event == "step-started":
+                if event == Event.STEP_STARTED:
                     steps.append(started(message))
-                elif event == "step-ended":
+                elif event == Event.STEP_ENDED:
                     finish(steps, message)
                 if event == "waiting":
                     engine.send("go on")
                 else:
-                    hear("engine-ended" if event == "ended" else event, message)
+                    hear(Event.ENGINE_ENDED if event == "ended" else event, message)
             tick()
         engine.kill()
         failed = tuple(f"rollback '{step.name}'" for step in steps if step.has_failed)

@@ -10,6 +10,7 @@ import math
 
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
+from gameday.events import Event
 from gameday.evidence import keep, pack
 from gameday.experiment import Experiment
 from gameday.guardrails import gate
@@ -50,7 +51,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = pack.create(options.results, redact.name(experiment.title))
-    hosts.limit(options.permit.hosts, options.permit.counts_targets)
+    hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
     custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
     gate.keep(custody.folder)
     lock = custody.lock
@@ -93,7 +94,7 @@ class Run(Clockwork):
     def play(self) -> None:
         """The game day's programme."""
         self.timeline.tie_clocks()
-        self.timeline.add("run", run_id=self.pack.run_id, title=self.experiment.title)
+        self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title)
         self.permitted()
         try:
             self.begin()
@@ -103,7 +104,7 @@ class Run(Clockwork):
             self.verification()
             self.roll_back()
         except Unsteady as unsteady:
-            self.timeline.add("unsteady", reason=str(unsteady))
+            self.timeline.add(Event.UNSTEADY, reason=str(unsteady))
         except (Halt, Lost) as halt:
             self.halted(halt)
         except Exception as error:  # noqa: BLE001 - whatever failed, everything is put back and recorded
@@ -121,7 +122,7 @@ class Run(Clockwork):
         if permit.checked:
             rules = [f"{checked.rule}: {checked.said} ({checked.source})" for checked in permit.checked]
             approvals = [{"by": approval.by, "at": approval.at} for approval in permit.approvals]
-            self.timeline.add("permitted", guardrails=rules, approvals=approvals)
+            self.timeline.add(Event.PERMITTED, guardrails=rules, approvals=approvals)
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""
@@ -134,7 +135,9 @@ class Run(Clockwork):
             self.phase("warm-up")
             self.crew.start_load()
             if load.workers is not None:
-                self.timeline.add("workers-awaited", command=worker_command(load), count=load.workers.expect)
+                self.timeline.add(
+                    Event.WORKERS_AWAITED, command=worker_command(load), count=load.workers.expect
+                )
             ramp_s = load.users / load.spawn_rate + (load.workers.within if load.workers else 0)
             all_run = lambda: running_users(self.pack.raw) >= load.users  # noqa: E731 - a condition to wait for
             self.until(all_run, START_WITHIN_S + ramp_s, "the load with all its users")
@@ -170,10 +173,12 @@ class Run(Clockwork):
         limit_ns = round((self.plan.deadline + self.plan.sustain) * clock.NS_PER_S)
         while not self.is_back():
             if clock.now_ns() > injected_ns + limit_ns:
-                self.timeline.add("deadline", reason=f"service was not back after {self.plan.deadline:g} s")
+                self.timeline.add(
+                    Event.DEADLINE, reason=f"service was not back after {self.plan.deadline:g} s"
+                )
                 return
             self.wait(LOOK_FOR_RECOVERY_EVERY_S)
-        self.timeline.add("recovered")
+        self.timeline.add(Event.RECOVERED)
 
     def is_back(self) -> bool:
         """Whether every outage since the fault is over and stayed so, and none is still to be expected."""

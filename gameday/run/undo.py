@@ -12,6 +12,7 @@ from typing import Any
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from gameday import clock
+from gameday.events import Event
 from gameday.faults.undolog import Entry, UndoLog
 from gameday.run.children import Undoing
 
@@ -21,7 +22,7 @@ FIRST_PAUSE_S = 0.2
 # what the attempts at one undo and their pauses take at the most
 LONGEST_S = ATTEMPTS * (LIMIT_S + 5.0)
 
-Tell = Callable[[str, Entry, str], None]
+Tell = Callable[[Event, Entry, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,17 @@ class Undoer:
         while left := [entry for entry in log.owed() if entry.id not in tried]:
             entry = left[0]
             tried.add(entry.id)
-            tell("undoing", entry, "")
+            tell(Event.UNDOING, entry, "")
             note(log, entry, "undoing")
             answer = self.try_hard(entry.call)
             if not answer.is_undone:
                 note(log, entry, "undo-failed", answer.said)
-                tell("undo-failed", entry, answer.said)
+                tell(Event.UNDO_FAILED, entry, answer.said)
                 continue
             note(log, entry, "undone", answer.said)
             if answer.is_verified:
                 note(log, entry, "verified", answer.said)
-            tell("undone", entry, answer.said + ("" if answer.is_verified else " (not verified)"))
+            tell(Event.UNDONE, entry, answer.said + ("" if answer.is_verified else " (not verified)"))
         return log.owed()
 
     def try_hard(self, call: dict[str, Any]) -> Answer:

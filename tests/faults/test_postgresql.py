@@ -153,7 +153,7 @@ def test_no_error_shows_a_password_and_no_undo_keeps_one(tmp_path: Path, undo_lo
     port = free_ports(1)[0]
     with pytest.raises(FaultError, match="refused") as refused:
         promote(f"postgresql://admin:hunter2@127.0.0.1:{port}/postgres")
-    with pytest.raises(FaultError, match="not a PostgreSQL connection string") as unreadable:
+    with pytest.raises(FaultError, match="no PostgreSQL DSN") as unreadable:
         promote("host=127.0.0.1 password=hunter2 hunter2")
     (tmp_path / "PG_VERSION").write_text("18")
     for broken in (

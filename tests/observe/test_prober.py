@@ -18,7 +18,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from gameday import clock
-from gameday.experiment.model import Probe
+from gameday.experiment.observers import Probe
 from gameday.lab.postgresql import Node
 from gameday.measure.samples import Samples, read
 from gameday.observe import limits, prober
