@@ -101,7 +101,8 @@ class Fold:
             rows["flags"][is_late & is_slow] &= ~np.uint16(OK)
         for column in ("scheduled_ns", "sent_ns", "done_ns"):
             rows[column][is_late] = np.maximum(rows[column][is_late], self._known_ns)
-        return rows[~is_late | ((rows["flags"] & SKIPPED) == 0)]
+        kept: Rows = rows[~is_late | ((rows["flags"] & SKIPPED) == 0)]
+        return kept
 
     # what is known
 
