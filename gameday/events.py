@@ -63,6 +63,7 @@ class Event(StrEnum):
     WORKERS_AWAITED = "workers-awaited", "start {count} workers with: {command}"
     PHASE = "phase", "── {name}"
     RECOVERED = "recovered", "service is back and has stayed so"
+    ESTIMATED = "estimated", "live figures are estimates from here on, the record's are not: {reason}"
     DEADLINE = "deadline", "deadline: {reason}", "{reason}"
     # what the engine plays
     STEP_STARTED = "step-started", _started

@@ -149,9 +149,11 @@ class Clockwork:
         self.guardian.beat()
         self.inbox.take_in()
         self.desk.expire(clock.now_ns())
-        self.watch.read_on()
+        self.watch.read_on(self.steady)
+        for reason in self.watch.estimates():
+            self.timeline.add(Event.ESTIMATED, reason=reason)
         phase = next(reversed(self.phases), "starting")
-        now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
+        now = Now(clock.now_ns(), phase, inject_ns(self.steps), self.watch, self.plan)
         self.view.tick(now)
 
     def heard(self, event: str, message: dict[str, Any]) -> None:
