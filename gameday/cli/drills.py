@@ -71,7 +71,7 @@ def run(
 @VARIABLES
 def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.run.preflight import check_activities, start_validation
 
     problems = 0
@@ -100,7 +100,7 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
 
     Targets are looked up and guardrails checked; nothing is changed. Ends with 2 when a guardrail forbids.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.guardrails import preview
     from gameday.guardrails.check import check
     from gameday.run.preflight import check_activities, start_validation
@@ -123,7 +123,7 @@ def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
 
     The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.git import whoever
     from gameday.guardrails import approvals
 
@@ -288,7 +288,7 @@ def _play(
     time_stamp: str | None = None,
 ) -> None:
     """Load, check that everything answers, run, and end with the run's exit code."""
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.run.preflight import check_activities, check_reachable, start_validation
 
     experiment = load(file, as_mapping(variables))

@@ -17,6 +17,7 @@ from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
 from gameday.experiment.rules import Targets
 from gameday.experiment.spelling import did_you_mean, nearest
+from gameday.experiment.walk import walk
 
 ADDED_KEYS = ("role", "runbook", "undo", "targets")
 CHAOS_TOOLKIT_KEYS = (
@@ -24,7 +25,6 @@ CHAOS_TOOLKIT_KEYS = (
     "configuration secrets controls ref dry contributions description"
 ).split()
 OWN_MODULE = re.compile(r"gameday\.(?:asking|(?:faults|lab)(?:\.[a-z]{1,30})?)")
-LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +34,6 @@ class Trouble:
     path: Path
     message: str
     on_key: bool = False
-
-
-def walk(document: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every activity of the experiment with its path."""
-    for path in LISTS:
-        block: Any = document
-        for part in path:
-            block = block.get(part) if isinstance(block, dict) else None
-        for index, activity in enumerate(block if isinstance(block, list) else ()):
-            if isinstance(activity, dict):
-                yield (*path, index), activity
-
-
-def with_role(document: dict[str, Any], *roles: str) -> list[dict[str, Any]]:
-    """The activities of the method and the rollbacks that have one of these roles, in order."""
-    return [activity for _, activity in walk(document) if activity.get("role") in roles]
-
-
-def modules_of_gameday(document: dict[str, Any]) -> set[str]:
-    """The modules of gameday that the experiment's activities call."""
-    providers = [activity.get("provider") or {} for _, activity in walk(document)]
-    modules = {str(provider.get("module", "")) for provider in providers}
-    return {module for module in modules if module.startswith("gameday.")}
 
 
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:

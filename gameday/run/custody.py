@@ -19,7 +19,7 @@ from typing import Any
 from gameday import state
 from gameday.errors import GamedayError
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.faults.logbook import opened
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import append_line, read_lines, write_atomically

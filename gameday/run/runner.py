@@ -12,7 +12,7 @@ from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
 from gameday.evidence import keep, shelf
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
 from gameday.measure.moments import inject_ns

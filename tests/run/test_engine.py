@@ -12,7 +12,7 @@ import pytest
 from chaoslib.exceptions import InterruptExecution
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.processes import python
 from gameday.run import engine, preflight
 from gameday.run.children import Undoing, wait_for_words
