@@ -5,28 +5,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gameday.cli import toolkit
 from gameday.cli.options import (
-    FILE,
     KEY,
     PLAIN,
     RESULTS,
     ROLLBACKS,
+    SOURCE,
     TIME_STAMP,
     TRUST,
     VARIABLES,
     as_mapping,
     sealing,
+    taken,
 )
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError, InvalidInput
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
+    from gameday.experiment.source import Source
+    from gameday.run.asked import Asked
     from gameday.run.custody import Custody
+    from gameday.run.outcome import Outcome
 
 
 class GivenUp(GamedayError):
@@ -39,7 +44,7 @@ class GivenUp(GamedayError):
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @RESULTS
 @ROLLBACKS
@@ -47,26 +52,32 @@ class GivenUp(GamedayError):
 @TIME_STAMP
 @TRUST
 @PLAIN
+@toolkit.options
 def run(
-    file: Path,
+    file: str,
     variables: tuple[str, ...],
     results: Path,
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
     plain: bool,
+    **told: Any,
 ) -> None:
-    """Play the experiment in FILE and judge it.
+    """Play the experiment in FILE, or at an address (FILE is then https://…), and judge it.
 
     Standard output ends with the path of the run's folder; everything else goes to standard error.
     """
-    _play(file, variables, results, rollbacks, plain, key, time_stamp)
+    copies = toolkit.Copies.of(told)
+    source = taken(file, told["sha256"], verify_tls=not told["no_verify_tls"])
+    played = _played(source, variables, results, rollbacks, plain, key, time_stamp, toolkit.asked(told))
+    copies.make(played.pack)
+    _end(played)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.argument("files", nargs=-1, required=True, type=SOURCE)
 @VARIABLES
-def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
+def validate(files: tuple[str, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
     from gameday.experiment import load
     from gameday.run.preflight import check_activities, start_validation
@@ -74,7 +85,7 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
     problems = 0
     for file in files:
         try:
-            experiment = load(file, as_mapping(variables))
+            experiment = load(taken(file), as_mapping(variables))
             check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
             complain(error)
@@ -89,10 +100,10 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @TRUST
-def plan(file: Path, variables: tuple[str, ...]) -> None:
+def plan(file: str, variables: tuple[str, ...]) -> None:
     """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
 
     Targets are looked up and guardrails checked; nothing is changed. Ends with 2 when a guardrail forbids.
@@ -102,7 +113,7 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
     from gameday.guardrails.check import check
     from gameday.run.preflight import check_activities, start_validation
 
-    experiment = load(file, as_mapping(variables))
+    experiment = load(taken(file), as_mapping(variables))
     check_activities(experiment, start_validation(experiment, variables))
     permit = check(experiment, always_look=True)
     for line in preview.lines(experiment, permit):
@@ -112,10 +123,10 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @click.option("--by", help="Who agrees. Default: git's user.email, else the login name.")
-def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
+def approve(file: str, variables: tuple[str, ...], by: str | None) -> None:
     """Agree that the experiment in FILE may run as it is now, with these --var values.
 
     The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
@@ -124,9 +135,9 @@ def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
     from gameday.git import whoever
     from gameday.guardrails import approvals
 
-    experiment = load(file, as_mapping(variables))
+    experiment = load(taken(file), as_mapping(variables))
     made = approvals.approve(experiment, by or whoever())
-    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
+    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(experiment.path)}")
 
 
 @click.command()
@@ -254,6 +265,7 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
     """
     import tempfile
 
+    from gameday.experiment.source import Source
     from gameday.lab.demos import DEMOS, experiment_path
 
     if is_list:
@@ -270,38 +282,46 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
         say("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
-            _play(experiment_path(name), variables, results, None, plain)
+            outcome = _played(Source(experiment_path(name)), variables, results, None, plain)
+    _end(outcome)
 
 
-def _play(
-    file: Path,
+def _played(
+    source: Source,
     variables: tuple[str, ...],
     results: Path,
     rollbacks: str | None,
     plain: bool,
     key: str | None = None,
     time_stamp: str | None = None,
-) -> None:
-    """Load, check that everything answers, run, and end with the run's exit code."""
+    asked: Asked | None = None,
+) -> Outcome:
+    """Load, check that everything answers, and run."""
     from gameday.experiment import load
+    from gameday.run.asked import AS_THE_FILE_SAYS
     from gameday.run.preflight import check_activities, check_reachable, start_validation
 
-    experiment = load(file, as_mapping(variables))
+    asked = asked or AS_THE_FILE_SAYS
+    experiment = load(source, as_mapping(variables), toolkit.given(asked))
     for warning in experiment.warnings:
         say(f"{warning} (a warning)", err=True)
     # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables, is_to_run=True)
+    validation = start_validation(experiment, variables, asked)
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.options import Options
     from gameday.run.runner import run
 
-    how = sealing(key, time_stamp, file)
+    how = sealing(key, time_stamp, source.path)
     check_activities(experiment, validation)
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
-    outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
+    return run(experiment, Options(results, variables, rollbacks, asked, permit, how), view_of(plain))
+
+
+def _end(outcome: Outcome) -> None:
+    """End with the run's folder and its exit code."""
     say(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)

@@ -64,6 +64,7 @@ class History:
     status: str | None = None
     deviated: bool = False
     engine_error: str | None = None
+    dry: str | None = None
     lost_recorders: tuple[str, ...] = ()
     moments: dict[str, int | None] = field(default_factory=dict)
     guardrails: tuple[str, ...] = ()
@@ -114,6 +115,8 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         match event["event"]:
             case "clock":
                 ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
+            case "run":
+                facts["dry"] = event.get("dry")
             case "phase":
                 marks.append((event["name"], event["t_ns"]))
             case "step-started":

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from gameday import state
 from gameday.errors import GamedayError
 from gameday.evidence.pack import Pack
 from gameday.experiment import Experiment
+from gameday.experiment.meant import packed, unpacked
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import append_line, read_lines, write_atomically
 from gameday.processes import Identity
+from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 from gameday.run.lock import Lock
 
 ABOUT, UNDO_LOG, PROCESSES = "run.json", "undo.jsonl", "processes.jsonl"
@@ -34,7 +36,8 @@ class About:
     """What a rescuer has to know of a run.
 
     pack: its folder. cwd: the folder that it was started in. path: the experiment's file, and document: what
-    it says. variables: as `--var` gives them. rollbacks: Chaos Toolkit's strategy, None for the default.
+    it says. variables: as `--var` gives them. rollbacks: Chaos Toolkit's strategy, None for the default;
+    asked: its other options.
     """
 
     pack: str
@@ -44,6 +47,7 @@ class About:
     document: dict[str, Any]
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,12 @@ class Custody:
 
     @classmethod
     def begin(
-        cls, pack: Pack, experiment: Experiment, variables: tuple[str, ...], rollbacks: str | None
+        cls,
+        pack: Pack,
+        experiment: Experiment,
+        variables: tuple[str, ...],
+        rollbacks: str | None,
+        asked: Asked = AS_THE_FILE_SAYS,
     ) -> Custody:
         """Take a run into custody, before it touches anything. Raises GamedayError when that cannot be."""
         service = experiment.blocks.service
@@ -71,10 +80,11 @@ class Custody:
             document=experiment.document,
             variables=variables,
             rollbacks=rollbacks,
+            asked=asked.orders(),
         )
         folder = state.folder("runs", pack.folder.name)
         try:
-            write_atomically(folder / ABOUT, json.dumps(asdict(about), default=str) + "\n")
+            write_atomically(folder / ABOUT, json.dumps(packed(asdict(about)), default=str) + "\n")
         except OSError as error:
             raise GamedayError(f"{folder} cannot be written: {error.strerror}") from None
         return cls(folder, Pack(Path(about.pack)), about)
@@ -83,7 +93,7 @@ class Custody:
     def load(cls, folder: Path) -> Custody | None:
         """The custody that a folder holds; None when it holds none."""
         try:
-            told = json.loads((folder / ABOUT).read_bytes())
+            told = unpacked(json.loads((folder / ABOUT).read_bytes()))
             about = About(**{**told, "variables": tuple(told["variables"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
