@@ -14,7 +14,7 @@ from statistics import median
 from service import service
 from table import Table
 
-from gameday.experiment.model import Load
+from gameday.experiment.observers import Load
 from gameday.observe import load as locust
 from gameday.run.children import end_load, start_load, wait_until
 

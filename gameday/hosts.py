@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gameday.errors import GamedayError
+from gameday.places import Place
 
+KIND = "host"  # of a place
 LOCALHOST = "localhost"
 VARIABLE = "GAMEDAY_LIMITS"  # the children of a run find there what they may reach
 # RFC 3986 without percent signs and `$` before the path: nothing there is decoded or filled in
@@ -58,6 +60,11 @@ def of_name(name: str) -> str:
         return text.casefold()
     address = getattr(address, "ipv4_mapped", None) or address
     return LOCALHOST if address.is_loopback else str(address)
+
+
+def place(name: str) -> Place:
+    """A host as a place. Raises Unclear."""
+    return Place(KIND, of_name(name))
 
 
 def of_url(url: object, *schemes: str) -> str:
@@ -142,14 +149,14 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def limit(hosts: Sequence[Sequence[str]], counts_targets: bool = False) -> None:
-    """Tell this process and its children what they may reach: a host must be among each of these lists.
+def limit(scopes: Sequence[dict[str, Any]], most: dict[str, int] | None = None) -> None:
+    """Tell this process and its children what they may reach: a place must be among each of these scopes.
 
-    counts_targets: whether a fault may break no more than it declares.
+    most: how many targets each step may break, one where it says nothing; None: as many as it likes.
     """
     os.environ.pop(VARIABLE, None)
-    if hosts or counts_targets:
-        tell(json.dumps({"hosts": [list(each) for each in hosts], "counts_targets": counts_targets}))
+    if scopes or most is not None:
+        tell(json.dumps({"scopes": list(scopes), "most": most}))
 
 
 def told() -> str:
@@ -164,14 +171,23 @@ def tell(text: str) -> None:
     os.environ[VARIABLE] = text
 
 
+def scopes() -> list[dict[str, Any]]:
+    """What this process was told that it may reach: a place must be among each of them. None: no limit."""
+    said = json.loads(told() or "{}")
+    # a run that was begun by an older gameday was told of hosts alone
+    return list(said.get("scopes") or [{"hosts": each} for each in said.get("hosts", [])])
+
+
 def limits() -> list[list[str]]:
-    """The lists of hosts that this process was told; a host must be among each. None: no limit."""
-    return [list(map(str, each)) for each in json.loads(told() or "{}").get("hosts", [])]
+    """The lists of hosts among these; a host must be among each."""
+    return [list(map(str, scope.get("hosts", []))) for scope in scopes()]
 
 
-def counts_targets() -> bool:
-    """Whether a fault may break no more targets than it declares."""
-    return bool(json.loads(told() or "{}").get("counts_targets"))
+def most() -> dict[str, int] | None:
+    """How many targets each step may break, one where it says nothing; None: as many as it likes."""
+    said = json.loads(told() or "{}")
+    found: dict[str, int] | None = said.get("most")
+    return {} if found is None and said.get("counts_targets") else found
 
 
 def must_be_allowed(host: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +29,18 @@ def import_from_here() -> None:
         here = str(Path.cwd())
         if here not in sys.path:
             sys.path.append(here)
+
+
+def has_ended(child: subprocess.Popen[bytes], within_s: float) -> bool:
+    """Whether a child has ended, within so many seconds. The kernel says when: asking it often comes late."""
+    if child.poll() is None:
+        with contextlib.suppress(OSError):
+            descriptor = os.pidfd_open(child.pid)
+            try:
+                select.select([descriptor], [], [], within_s)
+            finally:
+                os.close(descriptor)
+    return child.poll() is not None
 
 
 def start_ticks(pid: int) -> int | None:

@@ -36,6 +36,7 @@ FIELDS = ("scheduled_ns", "sent_ns", "done_ns", "value", "series", "error", "sta
 OK, TIMED_OUT, SKIPPED = 1, 2, 4
 MAX_NAMES = 65_535
 OTHER = "(other)"
+LOAD, LEDGER = "load", "ledger"  # the recorders of those blocks of an experiment
 
 
 class SampleWriter:

@@ -165,7 +165,7 @@ def test_a_host_is_one_of_a_pattern_or_not(host: str, pattern: str, is_one: bool
 def limited(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A process that may reach this host and staging."""
     monkeypatch.setenv(hosts.VARIABLE, "")
-    hosts.limit([["localhost", "*.staging.example"], ["*"]])
+    hosts.limit([{"hosts": ["localhost", "*.staging.example"]}, {"hosts": ["*"]}])
     yield monkeypatch
     hosts.limit([])
 
@@ -178,7 +178,7 @@ def test_a_host_must_be_among_every_list(limited: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(hosts.Outside, match=why):
             hosts.must_allow(url)
-    hosts.limit([["localhost"], ["db1"]])
+    hosts.limit([{"hosts": ["localhost"]}, {"hosts": ["db1"]}])
     with pytest.raises(hosts.Outside):
         hosts.must_be_allowed("localhost")
     hosts.limit([])

@@ -14,6 +14,7 @@ from gameday.cli.options import (
     KEY,
     PLAIN,
     RESULTS,
+    RESULTS_HERE,
     ROLLBACKS,
     SOURCE,
     TIME_STAMP,
@@ -23,15 +24,13 @@ from gameday.cli.options import (
     sealing,
     taken,
 )
+from gameday.cli.played import end, played
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError, InvalidInput
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
-    from gameday.experiment.source import Source
-    from gameday.run.asked import Asked
     from gameday.run.custody import Custody
-    from gameday.run.outcome import Outcome
 
 
 class GivenUp(GamedayError):
@@ -56,7 +55,7 @@ class GivenUp(GamedayError):
 def run(
     file: str,
     variables: tuple[str, ...],
-    results: Path,
+    results: Path | str,
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
@@ -65,13 +64,15 @@ def run(
 ) -> None:
     """Play the experiment in FILE, or at an address (FILE is then https://…), and judge it.
 
-    Standard output ends with the path of the run's folder; everything else goes to standard error.
+    Standard output ends with the path of the run's folder; everything else goes to standard error. With the
+    URL of a shelf that folder is in ./results, and the sealed run is published there when it is over.
     """
     copies = toolkit.Copies.of(told)
     source = taken(file, told["sha256"], verify_tls=not told["no_verify_tls"])
-    played = _played(source, variables, results, rollbacks, plain, key, time_stamp, toolkit.asked(told))
-    copies.make(played.pack)
-    _end(played)
+    asked = toolkit.asked(told)
+    outcome, destination = played(source, variables, results, rollbacks, plain, key, time_stamp, asked)
+    copies.make(outcome.pack)
+    end(outcome, destination)
 
 
 @click.command()
@@ -156,7 +157,7 @@ def schema(of_record: bool) -> None:
 @click.command()
 @click.argument("run_name", metavar="[RUN]", required=False)
 @VARIABLES
-@RESULTS
+@RESULTS_HERE
 @KEY
 @TIME_STAMP
 @TRUST
@@ -177,12 +178,12 @@ def recover(
     folder. What another user's gameday wrote, or one on another machine, is shown and left alone without
     --trust. Ends with 5 while something is still owed, a rollback failed, or a record cannot be written.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.run.custody import Custody
     from gameday.run.recovery import unfinished
 
     results = results.resolve()
-    named = [Custody.of(pack.find(results, run_name))] if run_name else []
+    named = [Custody.of(shelf.find(results, run_name))] if run_name else []
     chosen = named or [left.custody for left in unfinished(results)]
     if not chosen:
         say("nothing to recover: every run has come to its end")
@@ -194,7 +195,7 @@ def recover(
 def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: Callable[[], Sealing]) -> bool:
     """Finish a run and say how that went; whether it is finished. What goes wrong there stops no other."""
     from gameday.run.foreign import would_play
-    from gameday.run.recovery import StillRunning, recover_from_disk
+    from gameday.run.recovery import StillRunning, lacks, recover_from_disk
 
     run_id = custody.pack.run_id
     if custody.is_foreign and not trust and (acts := list(would_play(custody))):
@@ -203,6 +204,8 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
             say(f"  {act}", err=True)
         say(f"if that is what you want: gameday recover {custody.pack.folder} --trust", err=True)
         return False
+    for lack in lacks(custody):
+        say(f"{run_id}: {lack}", err=True)
     try:
         left = recover_from_disk(custody, variables, how)
     except KeyboardInterrupt:
@@ -226,13 +229,13 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
 @click.option("--all", "is_all", is_flag=True, help="Stop every run and block new ones.")
 @click.option("--lift", is_flag=True, help="Allow runs again.")
 @click.option("--why", default="stopped by hand", show_default=True, help="What the record will say.")
-@RESULTS
+@RESULTS_HERE
 def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path) -> None:
     """Stop RUN, or all runs, within a fraction of a second; everything is undone.
 
     With --all new runs are blocked until `gameday halt --lift`.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.run import killswitch
 
     if lift:
@@ -245,7 +248,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
             raise GamedayError(f"cannot make the folder {results}: {error.strerror}") from None
         say(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
-        chosen = pack.find(results, run_name or "latest")
+        chosen = shelf.find(results, run_name or "latest")
         if chosen.record.exists():
             raise GamedayError(f"run {chosen.run_id} has come to its end; there is nothing to halt")
         say(f"thrown: {killswitch.throw(chosen.folder, why)}")
@@ -257,7 +260,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 @RESULTS
 @TRUST
 @PLAIN
-def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
+def demo(name: str, is_list: bool, results: Path | str, plain: bool) -> None:
     """Play a real disaster-recovery drill on this machine, in about a minute.
 
     The systems are real and live in a folder of their own: PostgreSQL with a streaming standby, and an
@@ -282,49 +285,8 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
         say("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
-            outcome = _played(Source(experiment_path(name)), variables, results, None, plain)
-    _end(outcome)
-
-
-def _played(
-    source: Source,
-    variables: tuple[str, ...],
-    results: Path,
-    rollbacks: str | None,
-    plain: bool,
-    key: str | None = None,
-    time_stamp: str | None = None,
-    asked: Asked | None = None,
-) -> Outcome:
-    """Load, check that everything answers, and run."""
-    from gameday.experiment import load
-    from gameday.run.asked import AS_THE_FILE_SAYS
-    from gameday.run.preflight import check_activities, check_reachable, start_validation
-
-    asked = asked or AS_THE_FILE_SAYS
-    experiment = load(source, as_mapping(variables), toolkit.given(asked))
-    for warning in experiment.warnings:
-        say(f"{warning} (a warning)", err=True)
-    # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables, asked)
-    from gameday.guardrails.check import check
-    from gameday.run.live import view_of
-    from gameday.run.options import Options
-    from gameday.run.runner import run
-
-    how = sealing(key, time_stamp, source.path)
-    check_activities(experiment, validation)
-    permit = check(experiment)
-    permit.must_hold()
-    check_reachable(experiment)
-    return run(experiment, Options(results, variables, rollbacks, asked, permit, how), view_of(plain))
-
-
-def _end(outcome: Outcome) -> None:
-    """End with the run's folder and its exit code."""
-    say(outcome.pack.folder)
-    if outcome.exit_code:
-        sys.exit(outcome.exit_code)
+            ended = played(Source(experiment_path(name)), variables, results, None, plain)
+    end(*ended)
 
 
 COMMANDS = (demo, validate, plan, approve, run, recover, halt, schema)

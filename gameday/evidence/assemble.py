@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from fractions import Fraction
 from typing import Any
 
@@ -17,33 +18,36 @@ from gameday.measure import history as histories
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, SliFigures, measure
 from gameday.measure.history import History
-from gameday.measure.latency import latency_by_phase
+from gameday.measure.latency import MOST_SERIES, latency_by_phase
 from gameday.measure.loss import Ledger, read
 from gameday.measure.plan import Plan
-from gameday.measure.rto import Interval, Rto
-from gameday.measure.rules import RULES
+from gameday.measure.rto import Interval, Rto, responses
+from gameday.measure.rules import RULES, are_alike
+from gameday.measure.said import AlarmTold, Said
 from gameday.measure.samples import Samples, read_all
 from gameday.measure.verdict import UndoState, judge_run, rpo_met, rto_met
 from gameday.observe.ledger import key_of
 from gameday.phases import VERIFICATION
+from gameday.samples import LEDGER, LOAD
 
 LISTED_LOST_WRITES = 1000
 
 
-def assemble(pack: Pack) -> record.Record:
-    """The record of a run, computed from its pack alone."""
+def assemble(pack: Pack, most_series: int = MOST_SERIES) -> record.Record:
+    """The record of a run, computed from its pack alone. most_series: so many of a source have a latency."""
     about = storable(json.loads(pack.plan.read_text()))
     plan = Plan.from_json(about)
     history = histories.from_timeline(pack.events())
     samples = recorded(pack, plan)
     ledger = recorded_ledger(pack) if plan.write_period is not None else None
     figures = measure(plan, history, samples, ledger)
+    values = {sli.recorder for sli in plan.slis if sli.wanted is not None}
     undos = undo_states(UndoLog(pack.undo_log))
     verdict = judge_run(plan, history, figures, undos)
     at = _Moments(history.started)
     return record.Record(
         run_id=pack.run_id,
-        rules=RULES,
+        rules=plan.rules if are_alike(plan.rules, RULES) else RULES,
         started=at(history.started.monotonic_ns),
         ended=at(history.ended.monotonic_ns),
         experiment=record.ExperimentPart(**about["experiment"]),
@@ -56,6 +60,9 @@ def assemble(pack: Pack) -> record.Record:
         rto=_rto(plan, history, figures),
         rpo=_rpo(plan, figures, pack.run_id),
         moments=_moments(at, history, figures.rto),
+        response={name: _in_seconds(each) for name, each in responses(figures.rto, history).items()},
+        said=[_said(at, each) for each in history.said],
+        alarms=[_alarm(at, each) for each in history.alarms],
         phases=[
             record.PhasePart(name=name, started=at(start), ended=at(end), seconds=(end - start) / NS_PER_S)
             for name, (start, end) in history.phases.items()
@@ -64,7 +71,8 @@ def assemble(pack: Pack) -> record.Record:
         latency=[
             record.LatencyPart(source=source, **_fields(figure))
             for source, recorder in samples.items()
-            for figure in latency_by_phase(recorder, history.phases)
+            if source not in values
+            for figure in latency_by_phase(recorder, history.phases, most_series)
         ],
         steps=[_step(at, step) for step in history.steps],
         undo=[
@@ -90,6 +98,12 @@ def assemble(pack: Pack) -> record.Record:
     )
 
 
+def series_told(record: dict[str, Any]) -> int:
+    """How many series of a source a record tells apart: one of a gameday without that limit may tell more."""
+    told = {(row["source"], row["series"]) for row in record["latency"]}
+    return max(MOST_SERIES, *Counter(source for source, _ in told).values(), 0)
+
+
 def undo_states(log: UndoLog) -> list[UndoState]:
     """Where every undo of the log stands."""
     return [
@@ -108,8 +122,8 @@ def undo_states(log: UndoLog) -> list[UndoState]:
 def recorded(pack: Pack, plan: Plan) -> dict[str, Samples]:
     """The samples of every recorder that the plan asks for, by name."""
     names = [sli.recorder for sli in plan.slis]
-    names += ["load"] if plan.users else []
-    names += ["ledger"] if plan.write_period is not None else []
+    names += [LOAD] if plan.users else []
+    names += [LEDGER] if plan.write_period is not None else []
     if pack.samples.exists():
         return {name: columns.read_samples(pack.samples, name) for name in dict.fromkeys(names)}
     return {name: read_all(pack.raw, name) for name in dict.fromkeys(names)}
@@ -160,9 +174,11 @@ def _moments(at: _Moments, history: History, rto: Rto) -> dict[str, str | None]:
         "inject",
         "impact",
         "detect",
+        "acknowledge",
         "declare",
         "failover",
         "takeover",
+        "mitigate",
         "recovered",
         "verified",
         "failback",
@@ -172,13 +188,13 @@ def _moments(at: _Moments, history: History, rto: Rto) -> dict[str, str | None]:
 
 def _rto(plan: Plan, history: History, figures: Figures) -> record.RtoPart | None:
     """The RTO; left out when nothing could have seen an outage."""
-    if not plan.slis:
+    if not any(sli.is_first_hand for sli in plan.slis):
         return None
     rto = figures.rto
     starts = {name: _in_seconds(interval) for name, interval in rto.starts.items()}
     seconds, low, high = starts.get(plan.rto_from, (None, None, None))
-    periods = [sli.period for sli in plan.slis if sli.source == "probe" and sli.period is not None]
-    longest = [sli.longest_good_ns for sli in figures.slis if sli.plan.source == "probe"]
+    periods = [sli.period for sli in plan.slis if sli.may_be_clock and sli.period is not None]
+    longest = [sli.longest_good_ns for sli in figures.slis if sli.plan.may_be_clock]
     return record.RtoPart(
         seconds=seconds,
         low=low,
@@ -245,6 +261,24 @@ def _sli(at: _Moments, sli: SliFigures, history: History) -> record.SliPart:
     )
 
 
+def _said(at: _Moments, said: Said) -> record.SaidPart:
+    told = {"what": said.what, "by": said.by, "text": said.text, "asked": said.asked}
+    return record.SaidPart(**told, said=at(said.said_ns), heard=at(said.heard_ns))
+
+
+def _alarm(at: _Moments, alarm: AlarmTold) -> record.AlarmPart:
+    return record.AlarmPart(
+        name=alarm.name,
+        status=alarm.status,
+        received=at(alarm.said_ns),
+        heard=at(alarm.heard_ns),
+        starts_at=alarm.starts_at,
+        fingerprint=alarm.fingerprint,
+        summary=alarm.summary,
+        labels=alarm.labels,
+    )
+
+
 def _step(at: _Moments, step: histories.Step) -> record.StepPart:
     seconds = None if step.ended_ns is None else (step.ended_ns - step.started_ns) / NS_PER_S
     return record.StepPart(
@@ -264,7 +298,7 @@ def _step(at: _Moments, step: histories.Step) -> record.StepPart:
 
 
 def _load(plan: Plan, samples: dict[str, Samples]) -> record.LoadPart | None:
-    load = samples.get("load")
+    load = samples.get(LOAD)
     if load is None or not plan.users:
         return None
     seconds = (int(load.done_ns.max()) - int(load.sent_ns.min())) / NS_PER_S if len(load) else 0.0

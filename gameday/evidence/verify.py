@@ -27,7 +27,7 @@ from gameday.evidence.pack import AFTERWARDS, MANIFEST, SEAL, STAMP, WITH_THE_SE
 from gameday.evidence.record import SEALED_SINCE, Record, refuse_newer, version_of
 from gameday.evidence.seal import NOT_SEALED, PAYLOAD_TYPE, as_json, shown
 from gameday.evidence.unlike import unlike
-from gameday.measure.rules import FIRST, RULES
+from gameday.measure.rules import FIRST, RULES, are_alike
 from gameday.reading import Unreadable
 
 TIMELINE, RECORD, REPORT = "timeline.jsonl", "record.json", "report.html"
@@ -104,7 +104,7 @@ def _measured(held: Holding, record: dict[str, Any], key: SSlibKey | None, found
         found.unchecked.append("not measured again: what it would be measured from was changed")
         return
     rules = record.get("rules", FIRST)
-    if rules != RULES:
+    if not are_alike(rules, RULES):
         found.unchecked.append(f"measured by rules {rules}; not measured again by rules {RULES}")
         return
     try:
@@ -364,7 +364,7 @@ def _without_seal(held: Holding, record: dict[str, Any] | None, found: Verificat
 
 def _figures(pack: Pack, record: dict[str, Any], found: Verification) -> None:
     """Measure the run again from its raw samples and its ledger, and compare with the record."""
-    again = json.loads(assemble.assemble(pack).as_json())
+    again = json.loads(assemble.assemble(pack, assemble.series_told(record)).as_json())
     differences = list(unlike(record, again))
     for path, said, gives in differences[:MOST_TOLD]:
         found.wrong(RECORD, f"{_cut(path)} says {_short(said)}, the raw data give {_short(gives)}")

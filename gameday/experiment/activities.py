@@ -25,7 +25,7 @@ CHAOS_TOOLKIT_KEYS = (
 ).split()
 # what people write beside the provider by mistake
 OF_PROVIDER = ("arguments", "module", "func", "path", "url")
-OWN_MODULE = re.compile(r"gameday\.(?:faults|lab)(?:\.[a-z]{1,30})?")
+OWN_MODULE = re.compile(r"gameday\.(?:asking|(?:faults|lab)(?:\.[a-z]{1,30})?)")
 LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -15,17 +14,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gameday.errors import InvalidInput, Problem
-from gameday.experiment import activities, notes, plain, positions, toolkit
+from gameday.experiment import activities, locustfile, notes, plain, positions, seeing, tls, toolkit
 from gameday.experiment.complaints import complaint
 from gameday.experiment.given import Given
-from gameday.experiment.model import Blocks
+from gameday.experiment.model import Blocks, Objectives
 from gameday.experiment.names import filled_in, names_of
 from gameday.experiment.positions import Positions
 from gameday.experiment.secrets import Found, asks_others, find, secrets_of
-from gameday.experiment.seeing import with_a_probe
-from gameday.experiment.source import LARGEST_BYTES, Source, text_of
+from gameday.experiment.source import Source, text_of
 from gameday.experiment.spelling import did_you_mean, nearest
-from gameday.reading import Unreadable, read_text
 from gameday.units import spoken
 
 # what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
@@ -236,16 +233,18 @@ class _Check:
             if name in names[:index]:
                 self.at_value(("slis", index, "name"), f"two SLIs are named '{name}'")
         for index, sli in enumerate(blocks.slis):
-            if sli.source in ("load", "ledger") and getattr(blocks, sli.source) is None:
+            block = sli.about.block
+            if block and getattr(blocks, block) is None:
                 self.at_value(
-                    ("slis", index, "source"),
-                    f"source: {sli.source} needs a block {sli.source}: in this file",
+                    ("slis", index, "source"), f"source: {sli.source} needs a block {block}: in this file"
                 )
         for index, condition in enumerate(blocks.halt):
             if condition.sli not in names:
                 meant = did_you_mean(condition.sli, names, "name one of the slis")
                 self.at_value(("halt", index, "when"), f"there is no SLI '{condition.sli}'{meant}")
-        return self._with_observers(blocks)
+        for path, message in tls.troubles(blocks, self.path.parent):
+            self.at_value(path, message)
+        return self._with_observers(tls.resolved(blocks, self.path.parent))
 
     def _with_observers(self, blocks: Blocks) -> Blocks:
         """Objectives need something that measures them."""
@@ -253,31 +252,29 @@ class _Check:
         if objectives is not None and objectives.rpo is not None and blocks.ledger is None:
             self.at_key(("objectives", "rpo"), "an rpo is counted from a ledger; add a block ledger:")
         if objectives is not None and objectives.rto is not None:
-            blocks = with_a_probe(blocks)
-            if not any(sli.source == "probe" for sli in blocks.slis):
+            blocks = seeing.with_a_probe(blocks)
+            if not any(sli.about.may_be_clock for sli in blocks.slis):
                 self.at_key(
                     ("objectives", "rto"), "an rto is measured by a probe; add an SLI with source: probe"
                 )
             self.blind_probes(blocks, objectives.rto)
+        self.readings_in_baseline(blocks)
         return blocks
+
+    def readings_in_baseline(self, blocks: Blocks) -> None:
+        """What is read seldom must be read in the baseline, or nobody knows the steady state."""
+        baseline_s = (blocks.objectives or Objectives()).baseline
+        if blocks.prometheus is not None and 2 * blocks.prometheus.every > baseline_s > 0:
+            self.at_value(
+                ("prometheus", "every") if "every" in blocks.prometheus.model_fields_set else ("prometheus",),
+                f"a baseline of {spoken(baseline_s)} may hold less than two readings: ask more often than "
+                f"every {spoken(blocks.prometheus.every)}, or give objectives a longer baseline",
+            )
 
     def blind_probes(self, blocks: Blocks, rto_s: float) -> None:
         """A probe must be able to see every outage that is longer than the RTO."""
-        for index, sli in enumerate(blocks.slis):
-            if sli.probe is None or sli.unseen_s <= rto_s:
-                continue
-            tolerated_s = sli.tolerated_s + sli.probe.every
-            advice = (
-                f"let it answer sooner (timeout: or good: below {spoken(rto_s - tolerated_s)})"
-                if tolerated_s < rto_s
-                else "ask for a larger share, in a shorter window, more often"
-            )
-            path: positions.Path = ("slis", index, "probe")
-            self.at_value(
-                (*path, "timeout") if "timeout" in sli.probe.model_fields_set else path,
-                f"'{sli.name}' may not see an outage of {spoken(sli.unseen_s)}, and the rto is "
-                f"{spoken(rto_s)}: {advice}",
-            )
+        for path, message in seeing.blind(blocks, rto_s):
+            self.at_value(path, message)
 
     def _report(self, error: ErrorDetails) -> None:
         found = complaint(error)
@@ -287,29 +284,8 @@ class _Check:
         """The locustfile is there and is Python."""
         block = resolved.get("load")
         name = block.get("locustfile") if isinstance(block, dict) else None
-        if not isinstance(name, str) or not name:
-            return None
-        if "," in name:
-            message = "Locust takes a comma for the end of a path; rename the file"
-            return self.at_value(("load", "locustfile"), message)
-        if address is not None and not Path(name).is_absolute():
-            message = (
-                f"an experiment from {address} has no folder, so {name} is nowhere; write its whole path"
-            )
-            return self.at_value(("load", "locustfile"), message)
-        path = self.path.parent / name
-        try:
-            ast.parse(read_text(path, LARGEST_BYTES), str(path))
-        except FileNotFoundError:
-            self.at_value(
-                ("load", "locustfile"), f"there is no locustfile {path}; the path is relative to this file"
-            )
-        except Unreadable as error:
-            self.at_value(("load", "locustfile"), f"the locustfile {path} cannot be read: {error}")
-        except SyntaxError as error:
-            self.at_value(("load", "locustfile"), f"{path}:{error.lineno}:{error.offset}: {error.msg}")
-        except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or nested too deep
-            self.at_value(("load", "locustfile"), f"{path} is no Python: {error or type(error).__name__}")
+        if isinstance(name, str) and name and (why := locustfile.trouble(self.path.parent, name, address)):
+            self.at_value(("load", "locustfile"), why)
 
     def inline_passwords(self, document: dict[str, Any]) -> None:
         """A password in the file would go into the evidence pack with it."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gameday.experiment.blocks import Block, Duration, HttpUrl, Name, Portion
+from gameday.scopes import Scope
 from gameday.units import shown
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -57,30 +58,6 @@ Moment = Annotated[
     BeforeValidator(_moment),
     WithJsonSchema({"type": ["string", "integer"], "examples": ["16:00", "2026-12-20", "2026-12-20T18:00"]}),
 ]
-
-
-class KubernetesScope(Block):
-    """Where in Kubernetes. Patterns such as `orders-*` are allowed."""
-
-    context: str = Field(description="The kubeconfig's context.")
-    namespaces: list[str] = Field(min_length=1, description="Its namespaces; `*` for what has none.")
-
-
-class AwsScope(Block):
-    """Where in AWS."""
-
-    account: Annotated[str, BeforeValidator(str)] = Field(pattern=r"^\d{12}$", description="The account.")
-    regions: list[str] = Field(min_length=1, description="Its regions.")
-
-
-class Scope(Block):
-    """What may be touched, or is; whatever is not listed is not."""
-
-    hosts: list[str] = Field(
-        default_factory=list, description="Names, patterns such as `db-*`, addresses, networks; `localhost`."
-    )
-    kubernetes: list[KubernetesScope] = Field(default_factory=list)
-    aws: list[AwsScope] = Field(default_factory=list)
 
 
 class Targets(Scope):

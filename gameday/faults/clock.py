@@ -14,19 +14,21 @@ without the C library, as Go's do, see the true time.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from typing import Any
 
 from gameday.errors import FaultError
 from gameday.faults.host import Host, at
 from gameday.faults.process import find
-from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_host
+from gameday.places import Aim
 
 __all__ = ["offset"]
 
 TRUE_TIME = "+0"
 
 
-@fault
+@fault(where=on_host)
 def offset(
     control_file: str,
     seconds: float,
@@ -35,7 +37,7 @@ def offset(
     pidfile: str | None = None,
     name: str | None = None,
     host: str | None = None,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Set the wall clock that a process sees ahead or back, while it runs.
 
     control_file: its FAKETIME_TIMESTAMP_FILE. seconds: how far ahead of the true time; negative is back.
@@ -49,15 +51,9 @@ def offset(
         before = said(here, control_file)
         is_named = any(option is not None for option in (pid, pidfile, name))
         target = find(here, pid, pidfile, name).pid if is_named else None
-        yield Undo(
-            set_back,
-            verify=is_set_back,
-            target=f"the clock of {control_file}",
-            control_file=control_file,
-            before=before,
-            ours=wanted,
-            host=host,
-        )
+        yield Aim(on_host(host), (f"the clock of {control_file}",), undo=set_back)
+        file: dict[str, Any] = {"control_file": control_file, "before": before, "ours": wanted}
+        yield Undo(set_back, verify=is_set_back, **file, host=host)
         here.write(control_file, f"{wanted}\n")
         says_so = said(here, control_file) == wanted
         if says_so and target is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
 from dataclasses import dataclass
 
 from gameday.errors import FaultError
 from gameday.faults.host import NOT_FOUND, Host, at, token
-from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_host
+from gameday.places import Aim
 
 __all__ = ["fill"]
 
@@ -30,10 +31,10 @@ class Space:
     left: int
 
 
-@fault
+@fault(where=on_host)
 def fill(
     path: str, leave_mb: float | None = None, percent: float | None = None, host: str | None = None
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Fill a file system with one file of gameday's own.
 
     path: a folder in it. leave_mb, percent: how many MiB to leave free, or how full to make it; exactly
@@ -50,7 +51,8 @@ def fill(
             raise FaultError(f"{path} has {space.left // MIB} MiB free and is to keep {leave // MIB}")
         path = here.absolute(path)
         filler = f"{path.rstrip('/')}/.gameday-fill-{token()}"
-        yield Undo(empty, verify=is_emptied, target=f"the disk of {path}", filler=filler, host=host)
+        yield Aim(on_host(host), (f"the disk of {path}",), undo=empty)
+        yield Undo(empty, verify=is_emptied, filler=filler, host=host)
         try:
             allocate(here, filler, size)
         except FaultError:

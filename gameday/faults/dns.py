@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Generator
 
 from gameday.errors import FaultError
 from gameday.faults.host import Host, at, token
-from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_host
+from gameday.places import Aim
 
 __all__ = ["override"]
 
@@ -16,10 +17,8 @@ SYSTEM = "/etc/hosts"
 NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}(?<!-)")
 
 
-@fault
-def override(
-    name: str, address: str, hosts_file: str = SYSTEM, host: str | None = None
-) -> Generator[Undo, None, Landed]:
+@fault(where=on_host)
+def override(name: str, address: str, hosts_file: str = SYSTEM, host: str | None = None) -> Steps:
     """Make a name resolve to another address: a tagged first line in a hosts file.
 
     name: the name. address: where it leads now; one that nobody has, such as 192.0.2.1, makes it dead.
@@ -32,8 +31,8 @@ def override(
         hosts_file = here.absolute(hosts_file)
         refuse_second(content(here, hosts_file), name, hosts_file)
         tag = f"# gameday {token()}"
-        target = f"the name {name} in {hosts_file}"
-        yield Undo(forget, verify=is_forgotten, target=target, hosts_file=hosts_file, tag=tag, host=host)
+        yield Aim(on_host(host), (f"the name {name} in {hosts_file}",), undo=forget)
+        yield Undo(forget, verify=is_forgotten, hosts_file=hosts_file, tag=tag, host=host)
         with here.locked(hosts_file):
             here.write(hosts_file, f"{line}\t{tag}\n{content(here, hosts_file)}")
         says_so = tag in content(here, hosts_file)

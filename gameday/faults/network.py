@@ -15,14 +15,18 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from pathlib import Path
+from typing import Any
 
+from gameday import hosts
 from gameday.errors import FaultError
 from gameday.faults.firewall import Cut, Network, dropped_packets, firewall_of, is_laid, lay, lift
 from gameday.faults.host import Host, Local, at, token
-from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_host
+from gameday.places import Aim, Place
 
 __all__ = ["latency", "loss", "partition"]
 
@@ -35,7 +39,16 @@ QUEUE_PACKETS = 100_000  # netem's own 1000 would lose packets at a delay of 100
 MOST_LOSS_BY_SSH_PERCENT = 50
 
 
-@fault
+def around(
+    to: list[str], ports: list[int] | None = None, everything: bool = False, host: str | None = None
+) -> tuple[Place, ...]:
+    """Where a partition acts, and the address that it tries, from this host only, to connect to."""
+    first = networks_of(to, ports, everything)[0]
+    is_tried = host is None and ports and first.num_addresses == 1
+    return (on_host(host), *([hosts.place(str(first[0]))] if is_tried else []))
+
+
+@fault(where=around)
 def partition(
     to: list[str],
     ports: list[int] | None = None,
@@ -44,7 +57,7 @@ def partition(
     *,
     namespace: str | None = None,
     host: str | None = None,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Cut a host off from addresses: packets vanish, as if a cable were pulled.
 
     to: IPv4 and IPv6 addresses or networks. ports: only TCP, UDP and SCTP traffic that has one of these
@@ -64,10 +77,9 @@ def partition(
         firewall = firewall_of(here)
         is_laid(here, inside, firewall, name)  # whoever may not list rules could not undo: fail before acting
         connected = connects(here, cut, namespace)
-        where = {"namespace": namespace, "host": host}
-        yield Undo(
-            heal, verify=is_healed, target=network_of(namespace), name=name, firewall=firewall, **where
-        )
+        yield Aim(around(to, ports, everything, host), (network_of(namespace),), undo=heal)
+        rules: dict[str, Any] = {"name": name, "firewall": firewall}
+        yield Undo(heal, verify=is_healed, **rules, namespace=namespace, host=host)
         expected = lay(here, inside, firewall, name, cut)
         still_connects = connected and connects(here, cut, namespace)
         dropped = dropped_packets(here, inside, name, firewall)
@@ -91,7 +103,7 @@ def is_healed(name: str, firewall: str, namespace: str | None, host: str | None 
         return is_gone(here, namespace) or not is_laid(here, entrance(here, namespace), firewall, name)
 
 
-@fault
+@fault(where=on_host)
 def latency(
     interface: str,
     delay_ms: float,
@@ -100,7 +112,7 @@ def latency(
     *,
     namespace: str | None = None,
     host: str | None = None,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Delay what an interface sends.
 
     interface: such as eth0. delay_ms: by how much. jitter_ms: give or take. to: only what goes to these
@@ -113,7 +125,7 @@ def latency(
     return (yield from impair(netem, interface, to, namespace, host))
 
 
-@fault
+@fault(where=on_host)
 def loss(
     interface: str,
     percent: float,
@@ -121,7 +133,7 @@ def loss(
     *,
     namespace: str | None = None,
     host: str | None = None,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Lose a share of the packets that an interface sends.
 
     interface: such as eth0. percent: how many of them. to: only what goes to these addresses or networks.
@@ -137,22 +149,16 @@ def loss(
 
 def impair(
     netem: list[str], interface: str, to: list[str] | None, namespace: str | None, host: str | None
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Give an interface a queueing discipline that treats its packets so, owed first."""
     networks = networks_of(to, None, everything=True) if to is not None else None
     handle = f"{1 + int(token()[:4], 16) % 0x7FFF:x}"
     with at(host) as here:
         inside = entrance(here, namespace)
         refuse_unlike_default(here, inside, interface)
-        yield Undo(
-            smooth,
-            verify=is_smooth,
-            target=f"{interface} of {network_of(namespace)}",
-            interface=interface,
-            handle=handle,
-            namespace=namespace,
-            host=host,
-        )
+        yield Aim(on_host(host), (f"{interface} of {network_of(namespace)}",), undo=smooth)
+        queue: dict[str, Any] = {"interface": interface, "handle": handle}
+        yield Undo(smooth, verify=is_smooth, **queue, namespace=namespace, host=host)
         try:
             for command in shaping(interface, handle, netem, networks):
                 here.do([*inside, "tc", *command])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from gameday.errors import FaultError
 from gameday.faults.owned import is_gone
-from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_server, on_this_host
+from gameday.places import Aim, Place
 
 __all__ = ["cut_replication", "fence", "promote"]
 
@@ -33,15 +35,15 @@ FENCE_NOTE = "fenced by gameday\n"
 NO_SUCH_SLOT = "gameday_cut"
 
 
-@fault
-def promote(dsn: str, timeout_s: float = 30) -> Generator[Undo, None, Landed]:
+@fault(where=on_server)
+def promote(dsn: str, timeout_s: float = 30) -> Steps:
     """Make a standby the primary with pg_promote.
 
     dsn: the standby. timeout_s: how long it may take. Undo: none; going home is a failback step.
     Landed: the server says that it is no longer in recovery.
     """
     with connected(dsn) as server:
-        yield nothing(server_named(dsn))
+        yield Aim(on_server(dsn), (server_named(dsn),))
         if not in_recovery(server):
             return landed(True, "the server was a primary already")
         # not waiting inside pg_promote: it looks at the state only ten times a second
@@ -50,8 +52,13 @@ def promote(dsn: str, timeout_s: float = 30) -> Generator[Undo, None, Landed]:
     return landed(is_primary, f"the server is {'a primary' if is_primary else 'still in recovery'}")
 
 
-@fault
-def fence(data: str, dsn: str | None = None) -> Generator[Undo, None, Landed]:
+def between(dsn: str | None = None) -> tuple[Place, ...]:
+    """Where a fence acts, and the server that its undo asks."""
+    return (on_this_host(), *(() if dsn is None else on_server(dsn)))
+
+
+@fault(where=between)
+def fence(data: str, dsn: str | None = None) -> Steps:
     """Make sure that an old primary never takes writes again by accident.
 
     data: its data directory, on this host. dsn: the server that takes over; the undo asks it whether it
@@ -60,7 +67,8 @@ def fence(data: str, dsn: str | None = None) -> Generator[Undo, None, Landed]:
     """
     folder = data_directory(data)
     refuse_password(dsn)
-    yield Undo(unfence, verify=is_unfenced, target=f"PostgreSQL in {folder}", data=str(folder), dsn=dsn)
+    yield Aim(between(dsn), (f"PostgreSQL in {folder}",), undo=unfence)
+    yield Undo(unfence, verify=is_unfenced, data=str(folder), dsn=dsn)
     # first the signal file: a supervisor may restart the server as soon as it stops
     standby_signal = folder / "standby.signal"
     if not standby_signal.exists():
@@ -98,8 +106,8 @@ def is_unfenced(data: str, dsn: str | None) -> bool:
     return dsn is not None and not peer_is_standby(dsn)
 
 
-@fault
-def cut_replication(dsn: str, data: str | None = None) -> Generator[Undo, None, Landed]:
+@fault(where=on_server)
+def cut_replication(dsn: str, data: str | None = None) -> Steps:
     """Make a standby fall behind: it asks for a replication slot that does not exist, so nothing streams.
 
     dsn: the standby. data: its data directory, if it is on this host: a server whose data is gone has nothing
@@ -113,19 +121,13 @@ def cut_replication(dsn: str, data: str | None = None) -> Generator[Undo, None, 
     with connected(dsn) as server:
         if not in_recovery(server):
             raise FaultError("the server is a primary; only a standby has replication to cut")
-        if is_cut_by_us(server):  # what it was before is in the undo of the first cut
-            yield nothing(server_named(dsn))
-        else:
+        is_cut_already = is_cut_by_us(server)  # what it was before is in the undo of the first cut
+        undo = None if is_cut_already else restore_replication
+        yield Aim(on_server(dsn), (server_named(dsn),), undo=undo)
+        if not is_cut_already:
             slot = altered_slot_name(server)
             folder = None if data is None else str(Path(data).resolve())
-            yield Undo(
-                restore_replication,
-                verify=is_restored,
-                target=server_named(dsn),
-                dsn=dsn,
-                slot=slot,
-                data=folder,
-            )
+            yield Undo(restore_replication, verify=is_restored, dsn=dsn, slot=slot, data=folder)
             set_slot_name(server, NO_SUCH_SLOT)
         is_cut = wait_until(lambda: not is_receiving(server), CUT_WITHIN_S)
     return landed(is_cut, f"{'no' if is_cut else 'a'} WAL receiver runs")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Generator
 from dataclasses import dataclass
 
 from gameday.errors import FaultError
 from gameday.faults.host import Host, Local, Stat, at
-from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_host
+from gameday.places import Aim
 
 __all__ = ["kill", "pause", "resume"]
 
@@ -57,7 +58,12 @@ class Target:
             self.here.send(self.pid, number)
 
 
-@fault
+def restarts(restart: list[str] | None = None) -> str:
+    """The command that the undo of `kill` runs."""
+    return shlex.join(map(str, restart)) if isinstance(restart, list) else str(restart or "")
+
+
+@fault(where=on_host, runs=restarts)
 def kill(
     pid: int | None = None,
     pidfile: str | None = None,
@@ -66,7 +72,7 @@ def kill(
     *,
     restart: list[str] | None = None,
     host: str | None = None,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """End a process with a signal, SIGKILL by default.
 
     pid, pidfile, name: the process, by exactly one of them. restart: the command that brings it back,
@@ -79,22 +85,20 @@ def kill(
     number = signal_number(signal_name)
     with at(host) as here:
         target = find(here, pid, pidfile, name)
-        if restart is None:
-            yield nothing(str(target))
-        else:
-            command = refuse_unlike_a_command(restart, pid)
-            named = {"name": name or target.stat.name, "pidfile": pidfile}
-            undo = Undo(revive, verify=is_running, restart=command, **named, host=host, target=str(target))
-            yield undo
+        command = None if restart is None else refuse_unlike_a_command(restart, pid)
+        yield Aim(on_host(host), (str(target),), undo=None if command is None else revive)
+        if command is not None:
+            known = name or target.stat.name
+            yield Undo(revive, verify=is_running, restart=command, name=known, pidfile=pidfile, host=host)
         target.send(number)
         is_gone = here.wait_until(lambda: not target.is_alive, GONE_WITHIN_S)
     return landed(is_gone, f"process {target.pid} is {'gone' if is_gone else 'still there'}")
 
 
-@fault
+@fault(where=on_host)
 def pause(
     pid: int | None = None, pidfile: str | None = None, name: str | None = None, host: str | None = None
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Freeze a process with SIGSTOP.
 
     pid, pidfile, name: the process, by exactly one of them. host: where it runs. Undo: SIGCONT. Landed:
@@ -103,16 +107,17 @@ def pause(
     with at(host) as here:
         target = find(here, pid, pidfile, name)
         started = target.stat.started
-        yield Undo(thaw, verify=is_thawed, pid=target.pid, started=started, host=host, target=str(target))
+        yield Aim(on_host(host), (str(target),), undo=thaw)
+        yield Undo(thaw, verify=is_thawed, pid=target.pid, started=started, host=host)
         target.send(signal.SIGSTOP)
         is_stopped = here.wait_until(lambda: target.is_stopped, STATUS_WITHIN_S)
     return landed(is_stopped, f"process {target.pid} is {'' if is_stopped else 'not '}stopped")
 
 
-@fault
+@fault(where=on_host)
 def resume(
     pid: int | None = None, pidfile: str | None = None, name: str | None = None, host: str | None = None
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Let a frozen process go on with SIGCONT.
 
     pid, pidfile, name: the process, by exactly one of them. host: where it runs. Undo: none, a running
@@ -120,7 +125,7 @@ def resume(
     """
     with at(host) as here:
         target = find(here, pid, pidfile, name)
-        yield nothing(str(target))
+        yield Aim(on_host(host), (str(target),))
         target.send(signal.SIGCONT)
         goes_on = here.wait_until(lambda: target.is_alive and not target.is_stopped, STATUS_WITHIN_S)
     return landed(goes_on, f"process {target.pid} {'runs' if goes_on else 'does not run'}")

@@ -8,11 +8,12 @@ the undo is on disk before there is a pid. Its workers die with it.
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
 
 from gameday.errors import FaultError
 from gameday.faults.host import Host, at, token
-from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.protocol import Steps, Undo, fault, landed
+from gameday.faults.where import on_host
+from gameday.places import Aim
 
 __all__ = ["cpu", "io", "memory"]
 
@@ -23,10 +24,8 @@ LONGEST_S = 86_400
 SCRATCH = "/var/tmp"  # noqa: S108 - each fault makes a folder of its own in it, for its owner only
 
 
-@fault
-def cpu(
-    workers: int, load_percent: float = 100, duration_s: float = 60, host: str | None = None
-) -> Generator[Undo, None, Landed]:
+@fault(where=on_host)
+def cpu(workers: int, load_percent: float = 100, duration_s: float = 60, host: str | None = None) -> Steps:
     """Keep processors busy.
 
     workers: how many, 0 for one on each processor. load_percent: how busy each is. duration_s: when it
@@ -38,8 +37,8 @@ def cpu(
     return (yield from press(options, "cpu", workers, duration_s, host=host))
 
 
-@fault
-def memory(mb: int, duration_s: float = 60, host: str | None = None) -> Generator[Undo, None, Landed]:
+@fault(where=on_host)
+def memory(mb: int, duration_s: float = 60, host: str | None = None) -> Steps:
     """Take memory and hold it.
 
     mb: how many MiB; 256 MiB of what is available always stay. duration_s: when it ends at the latest.
@@ -51,14 +50,14 @@ def memory(mb: int, duration_s: float = 60, host: str | None = None) -> Generato
     return (yield from press(options, "vm", 1, duration_s, host=host, holds_mb=mb))
 
 
-@fault
+@fault(where=on_host)
 def io(
     workers: int,
     duration_s: float = 60,
     folder: str | None = None,
     file_mb: int = 64,
     host: str | None = None,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Keep a disk busy with files that are written, synced and deleted.
 
     workers: how many. duration_s: when it ends at the latest. folder: on the disk, /var/tmp by default.
@@ -79,7 +78,7 @@ def press(
     folder: str | None = None,
     host: str | None,
     holds_mb: int = 0,
-) -> Generator[Undo, None, Landed]:
+) -> Steps:
     """Start stress-ng, owed first, and wait until its workers run."""
     if not 1 <= duration_s <= LONGEST_S:
         raise FaultError(f"duration_s is 1 to {LONGEST_S}, not {duration_s:g}")
@@ -88,7 +87,8 @@ def press(
         limits = ["--timeout", f"{duration_s:.0f}s", "--temp-path", scratch, "--quiet"]
         if not here.has("stress-ng", "--version"):
             raise FaultError(f"stress-ng is not installed on {here.name}: apt install stress-ng")
-        yield Undo(relieve, verify=is_relieved, target="the whole host", scratch=scratch, host=host)
+        yield Aim(on_host(host), ("the whole host",), undo=relieve)
+        yield Undo(relieve, verify=is_relieved, scratch=scratch, host=host)
         here.do(["mkdir", "-m", "700", "--", scratch])
         here.start(["stress-ng", *options, *limits])
         wanted = workers or processors(here)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gameday import redact
 from gameday.errors import GamedayError, InvalidInput, Problem
 from gameday.experiment import Experiment
-from gameday.experiment.rules import BlastRadius, Guardrails, Scope
+from gameday.experiment.rules import BlastRadius, Guardrails
 from gameday.guardrails import budget, windows
-from gameday.guardrails.allowed import allows
 from gameday.guardrails.approvals import Approval, asked, authors, counting, given
 from gameday.guardrails.look import touches
 from gameday.guardrails.organisation import RuleSet, rule_sets
 from gameday.guardrails.touch import Touch
 from gameday.phases import METHOD
+from gameday.scopes import Scope
 from gameday.units import spoken
 
 PRODUCTION = ("production", "prod")
@@ -37,15 +37,15 @@ class Checked:
 class Permit:
     """What was checked before a run, and what it would touch; `touches` is None when no rule asked.
 
-    hosts: what each rule about targets allows, which holds during the run too. counts_targets: whether a
-    fault may break no more than it declares.
+    scopes: what each rule about targets allows, which holds during the run too. most: how many targets each
+    step may break then, where that is more than one; None when nobody counts them.
     """
 
     checked: tuple[Checked, ...]
     touches: tuple[Touch, ...] | None = None
     approvals: tuple[Approval, ...] = ()
-    hosts: tuple[tuple[str, ...], ...] = ()
-    counts_targets: bool = False
+    scopes: tuple[Scope, ...] = ()
+    most: dict[str, int] | None = None
 
     @property
     def problems(self) -> list[Problem]:
@@ -66,16 +66,16 @@ def check(experiment: Experiment, now: datetime | None = None, always_look: bool
     now = now or windows.now()
     sets = rule_sets(experiment)
     scopes = [each.rules.targets for each in sets if each.rules.targets is not None]
-    counts_targets = any(each.rules.blast_radius is not None for each in sets)
-    found = tuple(touches(experiment, scopes)) if scopes or counts_targets or always_look else None
+    are_counted = any(each.rules.blast_radius is not None for each in sets)
+    found = tuple(touches(experiment, scopes)) if scopes or are_counted or always_look else None
     approvals: dict[str, Approval] = {}
     clean = redact.Redactor(experiment.secrets).text
     checked = []
     for each in sets:
         judge = _Judge(experiment, each, now, found or (), approvals, clean)
         checked += list(judge.all())
-    hosts = tuple(tuple(scope.hosts) for scope in scopes)
-    return Permit(tuple(checked), found, tuple(approvals.values()), hosts, counts_targets)
+    most = most_of(found or ()) if are_counted else None
+    return Permit(tuple(checked), found, tuple(approvals.values()), tuple(scopes), most)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class _Judge:
             if touch.unknown and not touch.places:
                 yield unknown(touch) + ("; say it in the activity's targets:" if touch.is_declarable else "")
             for place in touch.places:
-                if not allows(scope, place):
+                if not scope.allows(place):
                     yield f"'{touch.step}' touches {place}, which is not among the allowed targets"
 
     def _blast_radius(self, rules: Guardrails) -> Iterator[str]:
@@ -197,6 +197,15 @@ class _Judge:
 def unknown(touch: Touch) -> str:
     """Why something is not known about a step."""
     return f"the targets of '{touch.step}' are not known: {touch.unknown}"
+
+
+def most_of(touches: Iterable[Touch]) -> dict[str, int]:
+    """How many targets a step was seen to hit, where it is more than one."""
+    most: dict[str, int] = {}
+    for touch in touches:
+        if touch.part == METHOD and touch.hit > 1:
+            most[touch.step] = max(touch.hit, most.get(touch.step, 0))
+    return most
 
 
 def hit(touches: Sequence[Touch]) -> int:

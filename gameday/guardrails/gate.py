@@ -15,13 +15,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from gameday import hosts
+from gameday.errors import FaultError
 from gameday.experiment.calls import Call, of_activity
 from gameday.experiment.rules import Targets
 from gameday.faults.protocol import most_targets
 from gameday.files import write_atomically
-from gameday.guardrails import places
-from gameday.guardrails.places import Values
-from gameday.guardrails.touch import Place
+from gameday.guardrails import finders, places
+from gameday.guardrails.finders import Asked
+from gameday.guardrails.values import Values
+from gameday.places import Place, places_in
+from gameday.scopes import Scope, all_allow
 
 LIMITS = "limits.json"
 _here = threading.local()
@@ -33,13 +36,15 @@ def must_pass(activity: dict[str, Any], configuration: Any, secrets: Any) -> Non
     From now on the HTTP calls of this thread are stopped at a redirect that does, until its next activity.
     """
     _here.is_watched = False
-    most_targets.set(_declared_count(activity) if hosts.counts_targets() else None)
-    if not hosts.limits():
+    most_targets.set(_most(activity))
+    scopes = [Scope.model_validate(scope) for scope in hosts.scopes()]
+    if not scopes:
         return
     values = Values(dict(configuration or {}), dict(secrets or {}))
     for call in of_activity(activity):
         for place in _places(call, values):
-            hosts.must_be_allowed(place.name)
+            if not all_allow(scopes, [place]):
+                raise hosts.Outside(f"guardrails.targets: {place} is not among the allowed targets")
     _here.is_watched = _is_http(activity)
     hosts.watch_requests(lambda: getattr(_here, "is_watched", False))
 
@@ -48,10 +53,10 @@ def _places(call: Call, values: Values) -> Iterator[Place]:
     try:
         if _is_http(call.activity):
             yield from places.of_url(call.provider, values)
-        elif call.provider.get("type") == "python" and places.names_its_places(call.provider):
-            function, written = places.function_of(call.provider), call.provider.get("arguments") or {}
-            yield from places.of_function(function, written, values)
-    except hosts.Unclear as error:
+        elif finder := finders.of_provider(call.provider):
+            function = finders.function_of(call.provider)
+            yield from places_in(finder.where(Asked.of(function, call.provider, values)))
+    except (hosts.Unclear, FaultError) as error:
         why = f"nobody can tell where '{call.step}' leads: {error}"
         raise hosts.Outside(f"guardrails.targets: {why}") from None
 
@@ -60,11 +65,16 @@ def _is_http(activity: dict[str, Any]) -> bool:
     return (activity.get("provider") or {}).get("type") == "http"
 
 
-def _declared_count(activity: dict[str, Any]) -> int:
+def _most(activity: dict[str, Any]) -> int | None:
+    """How many targets it may break: what the plan saw, or what it declares, if that is more."""
+    planned = hosts.most()
+    if planned is None:
+        return None
     try:
-        return Targets.model_validate(activity.get("targets") or {}).count
+        declared = Targets.model_validate(activity.get("targets") or {}).count
     except ValidationError:
-        return 1
+        declared = 1
+    return max(declared, planned.get(str(activity.get("name", "")), 0))
 
 
 def keep(folder: Path) -> None:

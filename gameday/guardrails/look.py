@@ -7,8 +7,6 @@ JSON list: the touches, in the order of the file. Nothing is changed: a fault ru
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import inspect
 import json
 import os
@@ -24,16 +22,19 @@ from gameday import hosts
 from gameday.errors import GamedayError
 from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO, Call, calls
-from gameday.experiment.rules import Scope, Targets
-from gameday.faults.protocol import Undo, hits_one, is_fault, nothing_to_undo, preview
-from gameday.guardrails import places
-from gameday.guardrails.allowed import all_allowed
+from gameday.experiment.rules import Targets
+from gameday.guardrails import finders, places
+from gameday.guardrails.finders import Asked, Finder
 from gameday.guardrails.observers import observers
-from gameday.guardrails.places import Values
-from gameday.guardrails.touch import AWS, KUBERNETES, Place, Touch
+from gameday.guardrails.patience import Patience
+from gameday.guardrails.touch import Touch
+from gameday.guardrails.values import Values
+from gameday.places import Aim, Place, places_in
 from gameday.processes import import_from_here, python
+from gameday.scopes import Scope, all_allow
 
 LIMIT_S = 60.0
+ANSWERS_WITHIN_S, ALL_ANSWER_WITHIN_S = 25.0, 50.0  # those who know a call's targets
 Dictionary = dict[str, Any]
 
 
@@ -46,7 +47,7 @@ def touches(experiment: Experiment, scopes: Sequence[Scope] = ()) -> list[Touch]
     orders = {
         "document": experiment.document,
         "variables": experiment.variables,
-        "scopes": [scope.model_dump(mode="json", by_alias=True) for scope in scopes],
+        "scopes": [scope.as_json() for scope in scopes],
     }
     command = python("gameday.guardrails.look")
     try:
@@ -70,13 +71,14 @@ def touches(experiment: Experiment, scopes: Sequence[Scope] = ()) -> list[Touch]
 def main() -> None:
     """Look, and print."""
     orders = json.loads(sys.stdin.read())
-    answer = sys.stdout
-    # what other people's modules print must not mix with the answer
-    sys.stdout = sys.stderr
+    # what other people's modules, and what these start, print must not mix with the answer
+    answer = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     import_from_here()
     scopes = [Scope.model_validate(scope) for scope in orders["scopes"]]
     found = list(look(orders["document"], orders["variables"], scopes))
-    answer.write(json.dumps([touch.as_json() for touch in found]))
+    with open(answer, "w") as out:  # noqa: PTH123 - a descriptor
+        out.write(json.dumps([touch.as_json() for touch in found]))
 
 
 def look(document: Dictionary, variables: Dictionary, scopes: Sequence[Scope] = ()) -> Iterator[Touch]:
@@ -89,8 +91,9 @@ def look(document: Dictionary, variables: Dictionary, scopes: Sequence[Scope] = 
     values = Values(known, load_secrets(document.get("secrets") or {}, configuration))
     if _names_a_vault(document.get("secrets")):
         yield _vault(str(known.get("vault_addr") or os.environ.get("VAULT_ADDR") or "http://localhost:8200"))
+    patience = Patience(ANSWERS_WITHIN_S, ALL_ANSWER_WITHIN_S)
     for call in calls(document):
-        yield from Look(call, values, scopes).touches()
+        yield from Look(call, values, scopes, patience).touches()
 
 
 def _names_a_vault(secrets: Any) -> bool:
@@ -110,15 +113,14 @@ def _vault(address: str) -> Touch:
 class Look:
     """One call, with the configuration and the secrets filled in."""
 
-    def __init__(self, call: Call, values: Values, scopes: Sequence[Scope] = ()) -> None:
+    def __init__(self, call: Call, values: Values, scopes: Sequence[Scope], patience: Patience) -> None:
         self.call = call
         self.provider = call.provider
         self.values = values
         self.scopes = scopes
-        written = self.provider.get("arguments") or {}
-        # what people read has no secrets in it, what is asked has
-        self.shown = values.shown(written)
-        self.arguments = values.filled_in(written)
+        self.patience = patience
+        # what people read has no secrets in it
+        self.shown = values.shown(self.provider.get("arguments") or {})
         self.base: Dictionary = {
             "step": call.step,
             "part": call.part,
@@ -128,11 +130,9 @@ class Look:
         }
 
     def touches(self) -> Iterator[Touch]:
-        """What it would touch, and the command that a fault has for its undo."""
+        """What it would touch, and the command that its undo would run."""
         yield self.touch()
-        restart = self.arguments.get("restart") if isinstance(self.arguments, dict) else None
-        if restart and places.names_its_places(self.provider):
-            words = shlex.join(map(str, restart)) if isinstance(restart, list) else str(restart)
+        if words := self._runs():
             self.base |= {"step": f"undo of {self.call.step}", "part": UNDO}
             yield self._made(does=f"runs {words}", unknown="what a command touches is not known")
 
@@ -157,7 +157,7 @@ class Look:
         found: Dictionary = {"places": (), "hit": 0, "found": None, "is_declarable": True, **more}
         try:
             declared = None if self.call.targets is None else Targets.model_validate(self.call.targets)
-            said = _places_in(declared) if declared else ()
+            said = declared.named() if declared else ()
         except (ValidationError, hosts.Unclear):
             return Touch(**{**self.base, **found, "unknown": "its targets: cannot be read"})
         if declared and found["is_declarable"]:
@@ -178,64 +178,52 @@ class Look:
         return self._made(does=does, places=there, targets=(url,), hit=1)
 
     def _python(self, module: str, func: str) -> Touch:
+        does = f"calls {module}.{func}"
         try:
-            function = places.function_of(self.provider)
+            function = finders.function_of(self.provider)
         except Exception as error:  # noqa: BLE001 - whatever other people's modules raise
-            return self._made(does=f"calls {module}.{func}", unknown=str(error))
-        does = first_sentence(function) or f"calls {module}.{func}"
-        if is_fault(function) or module.startswith("gameday."):
-            return self._named(function, does)
-        finder = {"chaosk8s": KUBERNETES, "chaosaws": AWS}.get(module.partition(".")[0])
+            return self._made(does=does, unknown=str(error))
+        does = first_sentence(function) or does
+        own = finders.of_function(function)
+        try:
+            finder = own or finders.of_module(module)
+        except GamedayError as error:
+            return self._made(does=does, unknown=str(error), is_declarable=False)
         if finder is None:
             return self._made(does=does, unknown=f"what {module}.{func} touches is not known")
-        return self._found(finder, function, does)
+        if own is None and (why := self.values.comes_later(self.provider.get("arguments"))):
+            return self._made(does=does, unknown=why, is_declarable=False)
+        return self._aimed(finder, Asked.of(function, self.provider, self.values), does, own is not None)
 
-    def _found(self, finder: str, function: Callable[..., Any], does: str) -> Touch:
-        asked = importlib.import_module(f"gameday.guardrails.{finder}")
-        configuration, secrets = self.values.configuration, self._secrets()
-        if later := self.values.unknown_in(self.provider.get("arguments")):
-            unknown = f"${{{later[0]}}} is known only when it is called"
-            return self._made(does=does, unknown=unknown, is_declarable=False)
-        may_be_asked = lambda place: all_allowed(self.scopes, [place])  # noqa: E731
+    def _aimed(self, finder: Finder, asked: Asked, does: str, is_declarable: bool) -> Touch:
+        """What a finder knows: where, and what is there where it may be asked."""
+        known: Dictionary = {"does": does, "is_declarable": is_declarable}
         try:
-            found = asked.find(function, self.arguments, configuration, secrets, may_be_asked)
-        except Exception as error:  # noqa: BLE001 - whatever the API said, the targets are not known
-            said = " ".join(str(error).split())[:200]
-            return self._made(does=does, unknown=f"{type(error).__name__}: {said}", is_declarable=False)
-        return self._made(does=does, **found, is_declarable=False)
+            there = places_in(self.patience.answer(finder.where, asked))
+            if not there:
+                name = f"{self.provider.get('module')}.{self.provider.get('func')}"
+                return self._made(**known, unknown=f"on which host {name} acts is not known")
+            known |= {"places": there, "hit": 1}
+            if not all_allow(self.scopes, there):
+                return self._made(**known, unknown="it is not looked for where nothing may be touched")
+            aim = self.patience.answer(finder.aim, asked, there)
+            must_be_an_aim(aim, there)
+        except GamedayError as error:
+            return self._made(**known, unknown=str(error))
+        known |= {"targets": aim.targets, "hit": aim.count, "found": aim.found}
+        undo = self.base["undo"] if aim.undo is None else in_words(aim.undo)
+        return self._made(**known, undo=undo, uncounted=str(aim.uncounted))
 
-    def _secrets(self) -> Dictionary:
-        """Those that the provider asks for, as Chaos Toolkit hands them over."""
-        wanted = self.provider.get("secrets") or []
-        groups = [self.values.secrets.get(name) for name in wanted]
-        return {key: value for group in groups if isinstance(group, dict) for key, value in group.items()}
-
-    def _named(self, function: Callable[..., Any], does: str) -> Touch:
-        """A fault, or a function of gameday: it names where it acts."""
+    def _runs(self) -> str:
+        """The command that the undo of a fault would run, or that a function of gameday does."""
+        finder: Any = finders.of_provider(self.provider)
+        if finder is None:
+            return ""
+        asked = Asked.of(finders.function_of(self.provider), self.provider, self.values)
         try:
-            there = places.of_function(function, self.provider.get("arguments") or {}, self.values)
-        except hosts.Unclear as error:
-            return self._made(does=does, unknown=str(error))
-        if not there:
-            where = f"{self.provider.get('module')}.{function.__name__}"
-            return self._made(does=does, unknown=f"on which host {where} acts is not known")
-        return self._previewed(function, self._made(does=does, places=there, hit=1), does)
-
-    def _previewed(self, function: Callable[..., Any], made: Touch, does: str) -> Touch:
-        """What a fault finds, where it may be asked."""
-        known: Dictionary = {"does": does, "places": made.places, "hit": made.hit}
-        if not is_fault(function):
-            return self._made(**known, targets=(str(self.shown),))
-        if not all_allowed(self.scopes, made.places):
-            return self._made(**known, unknown="it is not looked for where nothing may be touched")
-        try:
-            with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):  # noqa: PTH123
-                undo = preview(function, self.arguments)
-        except Exception as error:  # noqa: BLE001 - a fault of somebody else may raise anything
-            return self._made(**known, unknown=str(error) or type(error).__name__)
-        known |= {"targets": (undo.target or str(self.shown),), **_undo_of(undo, self.base["undo"])}
-        one = function.__module__.startswith("gameday.") or hits_one(function)
-        return self._made(**known, uncounted="" if one else "it may break more than one")
+            return str(self.patience.answer(finder.runs, asked))
+        except GamedayError as error:
+            return f"a command: {error}"
 
     def _declared_undo(self) -> str:
         undo = self.call.activity.get("undo")
@@ -255,12 +243,18 @@ class Look:
         return shlex.join([path, *words])
 
 
-def _undo_of(undo: Undo, declared: str) -> Dictionary:
-    """How the fault would be put back, from what its undo says of itself."""
-    if undo.func is nothing_to_undo:
-        return {"undo": declared}
-    said = first_sentence(undo.func) or undo.func.__name__
-    return {"undo": said.partition(": ")[2] or said}
+def must_be_an_aim(aim: Any, places: tuple[Place, ...]) -> None:
+    """Raise GamedayError for what is no aim at these places."""
+    if not isinstance(aim, Aim):
+        raise GamedayError(f"what it hits is said by an Aim, not by {aim!r:.100}")
+    if outside := [place for place in aim.places if place not in places]:
+        raise GamedayError(f"it aims at {outside[0]}, where it does not say that it acts")
+
+
+def in_words(undo: Callable[..., Any]) -> str:
+    """How a fault would be put back, from what its undo says of itself."""
+    said = first_sentence(undo) or getattr(undo, "__name__", "something")
+    return said.partition(": ")[2] or said
 
 
 def first_sentence(function: Callable[..., Any]) -> str:
@@ -268,14 +262,6 @@ def first_sentence(function: Callable[..., Any]) -> str:
     paragraph = (inspect.getdoc(function) or "").partition("\n\n")[0]
     words = " ".join(paragraph.split())
     return words.partition(". ")[0].rstrip(".") + "." if words else ""
-
-
-def _places_in(targets: Targets) -> tuple[Place, ...]:
-    """Where the file says that something acts. Raises Unclear."""
-    clouds = [Place(AWS, each.account, region) for each in targets.aws for region in each.regions]
-    known = targets.kubernetes
-    clusters = [Place(KUBERNETES, each.context, name) for each in known for name in each.namespaces]
-    return (*map(places.host, targets.hosts), *clusters, *clouds)
 
 
 if __name__ == "__main__":

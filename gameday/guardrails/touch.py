@@ -5,21 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-HOST, KUBERNETES, AWS = "host", "kubernetes", "aws"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is: `host` db1; `kubernetes` context and namespace; `aws` account and region."""
-
-    kind: str
-    name: str
-    part: str = ""
-
-    def __str__(self) -> str:
-        if self.kind == HOST:
-            return self.name
-        return f"{self.name}/{self.part}" if self.kind == KUBERNETES else f"AWS {self.name} {self.part}"
+from gameday.places import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 
+from gameday import hosts
 from gameday.errors import FaultError, GamedayError
 from gameday.faults.postgresql import answer, connected, in_recovery, wait_until
-from gameday.faults.protocol import Landed, Undo, fault, landed, nothing
+from gameday.faults.protocol import Steps, fault, landed
+from gameday.faults.where import on_server, on_this_host
 from gameday.files import write_atomically
 from gameday.lab.failover import HEALTHY_WITHIN_S, Cluster, is_healthy
 from gameday.lab.postgresql import Node
+from gameday.places import Aim, Place
 
 __all__ = ["rejoin", "repoint", "switch_home"]
 
@@ -18,8 +20,14 @@ CAUGHT_UP_WITHIN_S = 30.0
 PROMOTED_WITHIN_S = 30.0
 
 
-@fault
-def repoint(routing_file: str, dsn: str, health_url: str | None = None) -> Generator[Undo, None, Landed]:
+def along(dsn: str, health_url: str | None = None) -> tuple[Place, ...]:
+    """Where the service is sent from and to, and the page that is asked whether it works again."""
+    page = () if health_url is None else (hosts.place(hosts.of_url(health_url)),)
+    return (on_this_host(), *on_server(dsn), *page)
+
+
+@fault(where=along)
+def repoint(routing_file: str, dsn: str, health_url: str | None = None) -> Steps:
     """Send the orders service to another primary.
 
     routing_file: the file that the service follows. dsn: the new primary; a standby is refused.
@@ -30,7 +38,7 @@ def repoint(routing_file: str, dsn: str, health_url: str | None = None) -> Gener
     with connected(dsn) as server:
         if in_recovery(server):
             raise FaultError("the server is still a standby; promote it before the service moves there")
-    yield nothing(f"the routing in {routing_file}")
+    yield Aim(along(dsn, health_url), (f"the routing in {routing_file}",))
     routing = Path(routing_file)
     write_atomically(routing, dsn + "\n")
     if routing.read_text().strip() != dsn:

@@ -18,6 +18,7 @@ from gameday.measure.samples import Samples
 from gameday.measure.silence import Silence, silence_about, silence_of
 from gameday.measure.sli import Judged, judge
 from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY
+from gameday.samples import LEDGER
 
 FOREVER_NS = int(np.iinfo(np.int64).max)
 
@@ -67,7 +68,7 @@ def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger
     for sli in plan.slis:
         judged = judged_in_run(sli, history, samples[sli.recorder])
         found.append((sli, judged, outages_of(sli, plan, judged, history.steady)))
-    seen = [Seen(sli.period is not None, outages) for sli, _, outages in found]
+    seen = [Seen(sli.period is not None, outages) for sli, _, outages in found if sli.is_first_hand]
     rto = rto_of(seen, history, plan.deadline_ns)
     during = _during(history, rto)
     slis = tuple(_sli(sli, history, judged, outages, during) for sli, judged, outages in found)
@@ -75,7 +76,7 @@ def measure(plan: Plan, history: History, samples: Mapping[str, Samples], ledger
     rpo_s = loss.rpo_s(rto.impact_ns) if loss is not None else None
     periods_ns = {sli.recorder: sli.period_ns for sli in plan.slis}
     if plan.write_period is not None:
-        periods_ns["ledger"] = plan.write_period_ns
+        periods_ns[LEDGER] = plan.write_period_ns
     watched = watched_span(history)
     recorders = tuple(
         RecorderFigures(
@@ -93,7 +94,8 @@ def judged_in_run(sli: SliPlan, history: History, samples: Samples) -> Judged:
 
 def outages_of(sli: SliPlan, plan: Plan, judged: Judged, steady: tuple[int, int]) -> tuple[Outage, ...]:
     """The outages of an SLI, in order; what its steady state is like is seen in the span `steady`."""
-    return tuple(find_outages(judged, criteria(sli, plan, judged, steady)))
+    found = find_outages(judged, criteria(sli, plan, judged, steady))
+    return tuple(outage.earlier(sli.lag_ns) for outage in found)
 
 
 def criteria(sli: SliPlan, plan: Plan, judged: Judged, steady: tuple[int, int]) -> Criteria:

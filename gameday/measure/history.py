@@ -7,23 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gameday.clock import Tie
+from gameday.events import Event, unplanned
 from gameday.measure.moments import moments
+from gameday.measure.said import AlarmTold, Said, alarms_in, said_in
 from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION
 
 # the phases whose outages count; later ones come of the undo
 COUNTED = (BASELINE, METHOD, RECOVERY, VERIFICATION)
-# events that no experiment plans, in words
-UNPLANNED = {
-    "halted": "halted: {reason}",
-    "aborted": "aborted: {reason}",
-    "unsteady": "the steady state did not hold: {reason}",
-    "deadline": "{reason}",
-    "handed-over": "handed over: {reason}",
-    "recorder-lost": "the recorder '{name}' was lost",
-    "guardian-lost": "the guardian was lost and replaced",
-    "engine-error": "the engine failed: {error}",
-    "undo-failed": "the undo of '{step}' failed: {detail}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +57,8 @@ class History:
     dry: str | None = None
     lost_recorders: tuple[str, ...] = ()
     moments: dict[str, int | None] = field(default_factory=dict)
+    said: tuple[Said, ...] = ()
+    alarms: tuple[AlarmTold, ...] = ()
     guardrails: tuple[str, ...] = ()
     approvals: tuple[dict[str, str], ...] = ()
     deviations: tuple[str, ...] = ()
@@ -108,34 +100,36 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
     steps: list[Step] = []
     facts: dict[str, Any] = {}
     lost: list[str] = []
-    unplanned: list[str] = []
+    deviations: list[str] = []
     last_ns = 0
+    events = list(events)
     for event in events:
         last_ns = max(last_ns, int(event["t_ns"]))
         match event["event"]:
-            case "clock":
+            case Event.CLOCK:
                 ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
-            case "run":
+            case Event.RUN:
                 facts["dry"] = event.get("dry")
-            case "phase":
+            case Event.PHASE:
                 marks.append((event["name"], event["t_ns"]))
-            case "step-started":
+            case Event.STEP_STARTED:
                 steps.append(started(event))
-            case "step-ended":
+            case Event.STEP_ENDED:
                 finish(steps, event)
-            case "halted" | "aborted" | "unsteady":
+            case Event.HALTED | Event.ABORTED | Event.UNSTEADY:
                 facts.setdefault(event["event"], str(event["reason"]))
-            case "engine-error":
+            case Event.ENGINE_ERROR:
                 facts["engine_error"] = str(event["error"])
-            case "engine-ended":
+            case Event.ENGINE_ENDED:
                 facts.update(status=event["status"], deviated=bool(event["deviated"]))
-            case "recorder-lost":
+            case Event.RECORDER_LOST:
                 lost.append(str(event["name"]))
-            case "permitted":
+            case Event.PERMITTED:
                 facts.update(guardrails=tuple(event["guardrails"]), approvals=tuple(event["approvals"]))
-        if event["event"] in UNPLANNED:
-            unplanned.append(UNPLANNED[event["event"]].format(**event))
+        if (deviation := unplanned(event)) is not None:
+            deviations.append(deviation)
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
+    said, alarms = said_in(events), alarms_in(events, ties[0])
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
     phases = {name: (start, ends[number]) for number, (name, start) in enumerate(marks)}
     return History(
@@ -144,8 +138,10 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         phases,
         tuple(steps),
         lost_recorders=tuple(lost),
-        moments=moments(steps),
-        deviations=(*unplanned, *_unlike_planned(steps)),
+        moments=moments(steps, said, alarms),
+        said=said,
+        alarms=alarms,
+        deviations=(*deviations, *_unlike_planned(steps)),
         **facts,
     )
 

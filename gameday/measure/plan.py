@@ -10,16 +10,21 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from gameday.clock import NS_PER_S
-from gameday.experiment.model import Blocks, Objectives, recorders
+from gameday.experiment.good import GoodLatency, GoodValue
+from gameday.experiment.model import Blocks, Objectives
+from gameday.experiment.sli import Sli, recorders
+from gameday.experiment.sources import JUDGED_BY, as_before
 from gameday.measure.rules import FIRST, RULES
 from gameday.measure.sli import Goodness
+from gameday.measure.values import Wanted
 from gameday.units import Share
 
 
 @dataclass(frozen=True, slots=True)
 class SliPlan:
     """How one SLI is judged. good: seconds that a good answer stays below, or, with `limit_is_good`, does not
-    exceed. window, period: seconds.
+    exceed. window, period: seconds. comparison, limit: what a good value is like. lag: how old a value may be
+    when it is read, in seconds. What its source says of itself: see `experiment.sources.About`.
     """
 
     name: str
@@ -31,6 +36,17 @@ class SliPlan:
     window: float
     period: float | None
     limit_is_good: bool = False
+    is_first_hand: bool = True
+    may_be_clock: bool = False
+    knows_own_delays: bool = False
+    comparison: str | None = None
+    limit: float | None = None
+    lag: float = 0.0
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> SliPlan:
+        """The SLI of a plan; in an older one its source has not said what it is."""
+        return cls(**{**as_before(data["source"]), **data})
 
     @property
     def share(self) -> Fraction:
@@ -52,7 +68,17 @@ class SliPlan:
         """What makes a sample good."""
         limit_ns = None if self.good is None else round(self.good * NS_PER_S)
         within_ns = limit_ns if limit_ns is None or self.limit_is_good else limit_ns - 1
-        return Goodness(self.match, within_ns, self.source == "probe")
+        return Goodness(self.match, within_ns, self.knows_own_delays, self.wanted)
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What a good value is like; None for a source of answers."""
+        return None if self.comparison is None or self.limit is None else Wanted(self.comparison, self.limit)
+
+    @property
+    def lag_ns(self) -> int:
+        """How old a value may be when it is read."""
+        return round(self.lag * NS_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +112,7 @@ class Plan:
     def from_json(cls, data: dict[str, Any]) -> Plan:
         """The plan of `as_json`; other keys beside it are left alone."""
         known = {name: data[name] for name in cls.__slots__ if name in data}
-        slis = tuple(SliPlan(**sli) for sli in data["slis"])
+        slis = tuple(map(SliPlan.from_json, data["slis"]))
         return cls(**{"rules": FIRST, **known, "slis": slis})
 
     @property
@@ -119,11 +145,12 @@ def plan_of(blocks: Blocks) -> Plan:
             source=sli.source,
             recorder=names[number],
             match=sli.match,
-            good=None if sli.good is None else sli.good.seconds,
-            limit_is_good=sli.good is not None and sli.good.is_included,
+            **_goodness(sli.good),
+            **{name: getattr(sli.about, name) for name in JUDGED_BY},
             objective=str(sli.objective),
             window=sli.window,
-            period=_period(blocks, sli.source, sli.probe.every if sli.probe else None),
+            period=_period_s(blocks, sli),
+            lag=_lag_s(blocks, sli),
         )
         for number, sli in enumerate(blocks.slis)
     )
@@ -147,8 +174,19 @@ def plan_of(blocks: Blocks) -> Plan:
     )
 
 
-def _period(blocks: Blocks, source: str, every_s: float | None) -> float | None:
-    """The period of an open-loop source; a load has none."""
-    if source == "ledger" and blocks.ledger is not None:
-        return 1 / blocks.ledger.rate
-    return every_s
+def _goodness(good: GoodLatency | GoodValue | None) -> dict[str, Any]:
+    if isinstance(good, GoodValue):
+        return {"good": None, "comparison": good.comparison, "limit": good.limit}
+    return {"good": good and good.seconds, "limit_is_good": good is not None and good.is_included}
+
+
+def _period_s(blocks: Blocks, sli: Sli) -> float | None:
+    """The period of an open-loop source, its own or its block's; a load has none."""
+    block = getattr(blocks, sli.about.block, None)
+    return sli.asks_every_s or getattr(block, "period_s", None)
+
+
+def _lag_s(blocks: Blocks, sli: Sli) -> float:
+    """How old a value may be when it is read."""
+    block = getattr(blocks, sli.about.block, None)
+    return float(getattr(block, "stale_after", sli.about.lag_s))

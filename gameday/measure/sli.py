@@ -10,6 +10,7 @@ import numpy as np
 from gameday.measure.delays import Delays
 from gameday.measure.samples import Flags, Samples, Times
 from gameday.measure.skips import excused
+from gameday.measure.values import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,14 @@ class Goodness:
     """What makes a sample good. match: only this series counts, such as `POST /orders`.
 
     within_ns: the longest that a good answer takes, None for any time. is_probed: whether an open-loop prober
-    took the samples, whose own delays can be told from the service's.
+    took the samples, whose own delays can be told from the service's. wanted: what a good value is like, for
+    samples that are values.
     """
 
     match: str | None = None
     within_ns: int | None = None
     is_probed: bool = False
+    wanted: Wanted | None = None
 
 
 ANYTHING = Goodness()
@@ -95,6 +98,8 @@ def judge(
     That is a sample that was only late because the recorder was held up, and one that it did not send, unless
     those before it failed or hung: then the service is to blame, and it is bad from its due time on.
     """
+    if goodness.wanted is not None:
+        return _judge_values(samples, goodness.wanted)
     if goodness.match is not None:
         samples = samples.named(goodness.match)
     is_excused = excused(samples, steady)
@@ -119,6 +124,15 @@ def judge(
         samples.uncertainty_ns,
         Sends(samples.scheduled_ns[was_sent], samples.sent_ns[was_sent]),
     )
+
+
+def _judge_values(samples: Samples, wanted: Wanted) -> Judged:
+    """Judge values: a reading without one, stale or absent, says nothing."""
+    known = samples.where(~samples.skipped & ~np.isnan(samples.value))
+    never = np.zeros(len(known), dtype=bool)
+    times = (known.scheduled_ns, known.sent_ns, known.done_ns)
+    sends = Sends(samples.scheduled_ns[~samples.skipped], samples.sent_ns[~samples.skipped])
+    return Judged(*times, wanted.holds(known.value), never, never, samples.uncertainty_ns, sends)
 
 
 def shares_over_time(

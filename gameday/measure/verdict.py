@@ -64,7 +64,7 @@ def judge_run(plan: Plan, history: History, figures: Figures, undos: list[UndoSt
 def rto_met(plan: Plan, history: History, figures: Figures) -> bool | None:
     """Whether the RTO is within its objective, by its upper bound; None when not asked or not known."""
     rto = figures.rto
-    if plan.rto is None or history.moments["inject"] is None:
+    if plan.rto is None or history.moments["inject"] is None or _nobody_asked(plan):
         return None
     if not rto.recovered:
         return None if history.is_cut_short else False
@@ -92,6 +92,7 @@ def _misses(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     yield from _chaos_toolkit_says(history)
     yield from _missed_before_the_fault(history, figures)
     yield from _missed_rto(plan, history, figures)
+    yield from _missed_at_second_hand(plan, history, figures)
     yield from _missed_rpo(plan, figures)
     yield from _not_as_before(history, figures)
 
@@ -141,6 +142,28 @@ def _missed_rto(plan: Plan, history: History, figures: Figures) -> Iterator[str]
         yield f"RTO of up to {at_most(high_s)} is over the objective of {spoken(plan.rto)}"
 
 
+def _missed_at_second_hand(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
+    """What starts and ends no RTO has to hold its objective again by the same deadline."""
+    inject_ns = history.moments["inject"]
+    if inject_ns is None or history.is_cut_short:
+        return
+    limit_ns = min(history.watched_until_ns, inject_ns + plan.deadline_ns)
+    for sli in figures.slis:
+        outages = () if sli.plan.is_first_hand else sli.outages
+        if any(
+            not outage.is_over_by(inject_ns)
+            and outage.impact_ns < history.watched_until_ns
+            and not outage.is_over_by(limit_ns)
+            for outage in outages
+        ):
+            yield f"'{sli.plan.name}' did not hold its objective again within {spoken(plan.deadline)}"
+
+
+def _nobody_asked(plan: Plan) -> bool:
+    """Whether no SLI asks the service itself, so that there is no RTO."""
+    return bool(plan.slis) and not any(sli.is_first_hand for sli in plan.slis)
+
+
 def _missed_rpo(plan: Plan, figures: Figures) -> Iterator[str]:
     loss = figures.loss
     if loss is None or figures.rpo_s is None:
@@ -179,11 +202,15 @@ def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     has_objective = plan.rto is not None or plan.rpo is not None
     if has_objective and history.moments["inject"] is None:
         yield "the method has no action, so nothing was broken and the objectives were not tried"
+    if plan.rto is not None and _nobody_asked(plan):
+        yield "no SLI asks the service itself, so the RTO was not measured"
     yield from _unproved_faults(history, figures)
     yield from _gaps(plan, history, figures)
     yield from (f"'{sli.plan.name}' has no samples" for sli in figures.slis if not sli.samples)
     if plan.rto is not None and figures.rto.starts and plan.rto_from not in figures.rto.starts:
-        yield f"the RTO counts from '{plan.rto_from}', which nobody said"
+        is_late = history.moments.get(plan.rto_from) is not None
+        why = "which came only after service was back" if is_late else "which nobody said"
+        yield f"the RTO counts from '{plan.rto_from}', {why}"
     if figures.loss is not None and VERIFICATION in history.phases:
         if figures.loss.not_read:
             yield f"{figures.loss.not_read} of the ledger's writes could not be read back"
@@ -231,12 +258,13 @@ def _gaps(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
             continue
         if sli.silence.is_too_long(period_ns, _matters_ns(plan, sli.plan, period_ns)):
             longest = spoken(sli.silence.longest_gap_s)
-            yield f"nothing is known of '{sli.plan.name}' for {longest}: its recorder was held up"
+            why = "its recorder was held up" if sli.plan.is_first_hand else "its source gave no value"
+            yield f"nothing is known of '{sli.plan.name}' for {longest}: {why}"
 
 
 def _matters_ns(plan: Plan, sli: SliPlan, period_ns: int) -> int | None:
     """How long an outage that misses the RTO may go unseen: less what a window bears, and a period."""
-    if plan.rto is None:
+    if plan.rto is None or not sli.is_first_hand:
         return None
     return round(plan.rto * NS_PER_S) - int((1 - sli.share) * sli.window_ns) - period_ns
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gameday import clock
-from gameday.experiment.model import Ledger
+from gameday.experiment.observers import Ledger
 from gameday.measure.loss import Found, Outcome
 from gameday.observe.child import next_order, read_orders, say, unless_told
 from gameday.observe.limits import MAX_AT_ONCE, make_room

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from gameday import redact
-from gameday.experiment.model import Load, Workers
+from gameday.experiment.observers import Load, Workers
 from gameday.observe.ports import free_port
 from gameday.processes import python
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from gameday import clock, hosts
 from gameday.errors import GamedayError
-from gameday.experiment.model import HttpLedger, Ledger
+from gameday.experiment.observers import HttpLedger, Ledger
 from gameday.measure.loss import Found, Outcome
 from gameday.observe import limits
 

@@ -9,13 +9,14 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from gameday import clock
+from gameday.events import Event
 from gameday.experiment.meant import packed
-from gameday.processes import Identity, python
+from gameday.processes import Identity, has_ended, python
 from gameday.run.logs import writer
 
 END_WITHIN_S = 5.0
@@ -90,8 +91,7 @@ class Child(Started):
         """Close its line, wait for it to end, then end its whole group."""
         with contextlib.suppress(OSError):
             os.close(self.outbox)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(within_s)
+        has_ended(self.process, within_s)
         self.kill()
 
 
@@ -129,8 +129,7 @@ class Engine(Child):
     def kill(self) -> None:
         """End it, and what was started by steps that are not over; none is once it has ended in order."""
         if self.steps.have_ended:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_WITHIN_S)
+            has_ended(self.process, END_WITHIN_S)
         self._unheard = list(self.messages())
         if self.process.poll() != 0 and self.identity is not None:
             since_ns = clock.now_ns() if self.steps.have_ended else self.steps.since_ns
@@ -150,12 +149,12 @@ class Steps:
     def heard(self, message: dict[str, Any]) -> None:
         """Take in an event of the engine, or of the timeline."""
         match message.get("event"):
-            case "step-started":
+            case Event.STEP_STARTED:
                 self._running[message.get("id")] = int(message["t_ns"])
-            case "step-ended":
+            case Event.STEP_ENDED:
                 self._running.pop(message.get("id"), None)
                 self._last_ns = int(message["t_ns"])
-            case "ended" | "engine-ended":
+            case "ended" | Event.ENGINE_ENDED:
                 self.have_ended = True
 
     @property
@@ -181,6 +180,7 @@ class Undoing(Started):
     """A process that plays one undo. It is started ahead, so that it is warm when it is needed."""
 
     has_said_all = False
+    _buffer = b""
 
     @classmethod
     def start(cls, modules: list[str], log: Path) -> Undoing:
@@ -188,30 +188,33 @@ class Undoing(Started):
         command = python("gameday.run.undoing", *modules)
         return cls(_start(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
-    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
-        """Give it its call and take its answers, as many as come in time."""
-        if self.process.stdin is None or self.process.stdout is None:
-            return []
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(call).encode() + b"\n")
-            self.process.stdin.close()
-        deadline_s = time.monotonic() + within_s
-        data = b""
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            if not select.select([self.process.stdout], [], [], left_s)[0]:
-                break
-            piece = os.read(self.process.stdout.fileno(), 65_536)
-            if not piece:
-                self.has_said_all = True
-                break
-            data += piece
-        return [json.loads(line) for line in data.splitlines() if line]
+    @property
+    def inbox(self) -> int:
+        """The descriptor on which it answers."""
+        return -1 if self.process.stdout is None else self.process.stdout.fileno()
+
+    def send(self, call: dict[str, Any]) -> None:
+        """Give it its call. One that is gone gets none."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(json.dumps(call).encode() + b"\n")
+                self.process.stdin.close()
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """The answers that have come, without waiting."""
+        os.set_blocking(self.inbox, False)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.inbox, 65_536):
+                self._buffer += data
+            self.has_said_all = True
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            yield json.loads(line)
 
     def kill(self) -> None:
         """End it, and what it started unless it ended in order; its pipes with it."""
         if self.has_said_all:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_WITHIN_S)
+            has_ended(self.process, END_WITHIN_S)
         if self.process.poll() != 0:
             super().kill()
         for stream in (self.process.stdin, self.process.stdout):
@@ -220,7 +223,7 @@ class Undoing(Started):
                     stream.close()
 
 
-def wait_for_words(children: list[Child], within_s: float) -> None:
+def wait_for_words(children: Sequence[Child | Undoing], within_s: float) -> None:
     """Wait until one of them says something, for so many seconds at most."""
     select.select([child.inbox for child in children], [], [], within_s)
 
@@ -242,8 +245,7 @@ def end_load(process: subprocess.Popen[bytes], within_s: float = END_WITHIN_S) -
     """Let Locust end by SIGTERM, then end its whole group: workers outlive a killed master."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(within_s)
+    has_ended(process, within_s)
     kill_group(process)
 
 

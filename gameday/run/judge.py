@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gameday.errors import NotRecorded
+from gameday.events import Event
 from gameday.evidence import assemble, keep
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -23,7 +24,7 @@ def judge(custody: Custody, sealing: Sealing) -> tuple[Record, Sealed]:
     Raises NotRecorded when the folder of the run cannot be written, or cannot be measured.
     """
     pack = custody.pack
-    if not any(event.get("event") == "clock" for event in pack.events()):
+    if not any(event.get("event") == Event.CLOCK for event in pack.events()):
         raise _not_recorded(pack, "its timeline was never begun")
     troubles: list[str] = []
     try:

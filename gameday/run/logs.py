@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gameday import redact
 from gameday.files import put_in_place, without_surrogates
+from gameday.processes import has_ended
 
 FILTER = Path(redact.__file__).with_name("filter.py")
 LAST_WORDS_S = 2.0
@@ -89,8 +90,5 @@ def finish() -> None:
     """Wait until the filters have written the last words of children that are gone."""
     until_s = time.monotonic() + LAST_WORDS_S
     for process in _filters:
-        try:
-            process.wait(max(0.0, until_s - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            continue  # something that a child started still prints; it may go on
+        has_ended(process, max(0.0, until_s - time.monotonic()))  # what still prints may go on
     _filters.clear()

@@ -18,7 +18,7 @@ class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
-    evidence is sealed.
+    evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
     """
 
     results: Path
@@ -27,3 +27,5 @@ class Options:
     asked: Asked = AS_THE_FILE_SAYS
     permit: Permit = NO_RULES
     sealing: Sealing = HASHES_ALONE
+    books: str | None = None
+    claims: str | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gameday.experiment import Experiment
 from gameday.experiment.activities import walk
 from gameday.experiment.positions import Path as Place
 from gameday.observe.preflight import unreachable
+from gameday.processes import has_ended
 from gameday.run import killswitch
 from gameday.run.asked import Asked
 from gameday.run.children import Child, Engine
@@ -45,13 +45,11 @@ def start_validation(
 
 def check_activities(experiment: Experiment, validation: Child) -> None:
     """Wait for what chaoslib has against the experiment. Raises InvalidInput with it."""
-    try:
-        validation.process.wait(LIMIT_S)
-    except subprocess.TimeoutExpired:
+    if not has_ended(validation.process, LIMIT_S):
         validation.kill()
         raise _problem(
             experiment, (), f"not checked within {LIMIT_S:g} s: importing a module that it names never ends"
-        ) from None
+        )
     said = [message for message in validation.messages() if message["event"] == "validated"]
     validation.kill()
     if not said:

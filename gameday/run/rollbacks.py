@@ -10,11 +10,13 @@ from typing import Any
 
 from gameday import clock, redact
 from gameday.errors import InvalidInput
+from gameday.events import Event
 from gameday.experiment import given
 from gameday.experiment.given import Given
 from gameday.measure.history import Step, finish, started
 from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 from gameday.run.custody import About, Custody
+from gameday.run.desk import Desk, refuse
 from gameday.run.launch import Launch
 
 WITHIN_S = 3600.0
@@ -51,9 +53,15 @@ class Rollbacks:
         return Given()
 
     def play(
-        self, custody: Custody, launch: Launch, hear: Hear, tick: Callable[[], None] = lambda: None
+        self,
+        custody: Custody,
+        launch: Launch,
+        hear: Hear,
+        tick: Callable[[], None] = lambda: None,
+        desk: Desk | None = None,
     ) -> tuple[str, ...]:
-        """Play them; the journal that the old engine left is taken up. What happens goes to `hear`.
+        """Play them; the journal that the old engine left is taken up. What happens goes to `hear`,
+        what a rollback asks to `desk`; without one nobody can be asked.
 
         Returns those that failed.
         """
@@ -81,14 +89,18 @@ class Rollbacks:
             for message in engine.messages():
                 event = message.pop("event")
                 has_ended = has_ended or event == "ended"
-                if event == "step-started":
+                if event == Event.STEP_STARTED:
                     steps.append(started(message))
-                elif event == "step-ended":
+                elif event == Event.STEP_ENDED:
                     finish(steps, message)
-                if event == "waiting":
+                if event == Event.ASKED and desk is not None:
+                    desk.asked(engine, message)
+                elif event == Event.ASKED:
+                    refuse(engine, message, "nobody is asked while a run is recovered")
+                elif event == "waiting":
                     engine.send("go on")
                 else:
-                    hear("engine-ended" if event == "ended" else event, message)
+                    hear(Event.ENGINE_ENDED if event == "ended" else event, message)
             tick()
         engine.kill()
         failed = tuple(f"rollback '{step.name}'" for step in steps if step.has_failed)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gameday import clock, redact
 from gameday.chain import Chain
+from gameday.events import Event
 from gameday.faults.undolog import Entry
 from gameday.files import is_full, read_lines, storable
 from gameday.processes import boot
@@ -44,7 +45,7 @@ class Timeline:
         """
         timeline = cls(path, read_clocks)
         entries = list(read_lines(path))
-        first = next((entry for entry in entries if entry.get("event") == "clock"), None)
+        first = next((entry for entry in entries if entry.get("event") == Event.CLOCK), None)
         if first is None:
             return timeline
         now, tie = timeline.tie, clock.Tie(first["monotonic_ns"], first["utc_ns"])
@@ -56,10 +57,12 @@ class Timeline:
             timeline.ahead_ns = max(at_ns, last_ns) - now.monotonic_ns
         return timeline
 
-    def add(self, event: str, *, t_ns: int | None = None, **more: Any) -> None:
+    def add(self, event: Event, *, t_ns: int | None = None, **more: Any) -> None:
         """Record an event; `t_ns` is its moment on the clock of this boot, now by default."""
         at_ns = (self.read_clocks().monotonic_ns if t_ns is None else t_ns) + self.ahead_ns
-        entry = redact.event(storable({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": event, **more}))
+        entry = redact.event(
+            storable({"t_ns": at_ns, "at": self.tie.utc(at_ns), "event": str(event), **more})
+        )
         self._unwritten.append(entry)
         try:
             while self._unwritten:
@@ -70,6 +73,12 @@ class Timeline:
         for listener in self.listeners:
             with suppress(Exception):  # what is shown to people, or is not, changes nothing of the run
                 listener(entry)
+
+    def moment(self, tie: clock.Tie) -> int:
+        """A moment on the run clock: by the clock of this boot where it was read, else by UTC."""
+        if tie.boot in (None, self.boot):
+            return tie.monotonic_ns + self.ahead_ns
+        return self.tie.monotonic_ns + tie.utc_ns - self.tie.utc_ns
 
     def move(self, path: Path) -> None:
         """Go on in the same file under another name. What its old name did not take is written now."""
@@ -87,7 +96,7 @@ class Timeline:
     def _cannot(self, why: str) -> None:
         self.trouble = f"{self.path.parent} cannot be written: {why}"
 
-    def undo(self, event: str, entry: Entry, detail: str) -> None:
+    def undo(self, event: Event, entry: Entry, detail: str) -> None:
         """Record how an undo goes."""
         self.add(event, step=entry.step, fault=entry.fault, detail=detail)
 
@@ -95,4 +104,4 @@ class Timeline:
         """Record one moment on both clocks, at the start and at the end of the run."""
         now = self.read_clocks()
         told = {"monotonic_ns": now.monotonic_ns + self.ahead_ns, "utc_ns": now.utc_ns, "boot": self.boot}
-        self.add("clock", t_ns=now.monotonic_ns, **told)
+        self.add(Event.CLOCK, t_ns=now.monotonic_ns, **told)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from gameday import clean
+from gameday import clean, events
 from gameday.clock import NS_PER_S
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record, RpoPart, RtoPart
@@ -25,7 +24,6 @@ class Now:
 
     at_ns: int
     phase: str
-    steady: tuple[int, int]
     inject_ns: int | None
     watch: Watch
     plan: Plan
@@ -121,42 +119,8 @@ class Plain(View):
 
 def said(entry: dict[str, Any]) -> str | None:
     """An event in words; None for what only the machine needs."""
-    words = WORDS.get(entry["event"])
-    return clean.line(words(entry)).rstrip() if words else None
-
-
-def _role(entry: dict[str, Any]) -> str:
-    return f"[{entry['role']}]" if entry.get("role") else ""
-
-
-def _reason(entry: dict[str, Any]) -> str:
-    return f"{entry['event']}: {entry['reason']}"
-
-
-def _undo(entry: dict[str, Any]) -> str:
-    return f"{entry['event'].replace('-', ' ')}: {entry['step']} {entry['detail']}"
-
-
-WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "run": lambda entry: f"run {entry['run_id']}",
-    "phase": lambda entry: f"── {entry['name']}",
-    "step-started": lambda entry: f"{entry['kind']}: {entry['name']} {_role(entry)}",
-    "step-ended": lambda entry: f"  {entry['status']}  {entry.get('proof') or entry.get('error') or ''}",
-    "undoing": _undo,
-    "undone": _undo,
-    "undo-failed": _undo,
-    "permitted": lambda entry: f"guardrails hold: {len(entry['guardrails'])}",
-    "halted": _reason,
-    "aborted": _reason,
-    "unsteady": _reason,
-    "deadline": _reason,
-    "recorder-lost": lambda entry: f"recorder lost: {entry['name']}",
-    "recovered": lambda entry: "service is back and has stayed so",
-    "workers-awaited": lambda entry: f"start {entry['count']} workers with: {entry['command']}",
-    "guardian-lost": lambda entry: "the guardian was killed; another one watches now",
-    "handed-over": _reason,
-    "engine-error": lambda entry: f"engine error: {entry['error']}",
-}
+    words = events.told(entry)
+    return clean.line(words).rstrip() if words is not None else None
 
 
 def sealing_lines(pack: Pack, sealed: Sealed) -> list[str]:
@@ -182,6 +146,8 @@ def rto_words(rto: RtoPart) -> str:
     goal = "" if rto.objective is None else f" (objective {spoken(rto.objective)})"
     if not rto.impact_seen:
         return f"no impact seen{goal}"
+    if rto.recovered and rto.seconds is None:
+        return f"not known: it counts from '{rto.from_}', see below{goal}"
     if rto.seconds is None or rto.low is None or rto.high is None:
         return f"> {spoken(rto.deadline or 0)}, service did not come back{goal}"
     return f"{rto.seconds:.3f} s, between {rto.low:.3f} and {rto.high:.3f} s{goal}"

@@ -15,11 +15,13 @@ import pytest
 from gameday.evidence import assemble, columns
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
+from gameday.evidence.verify import verify
+from gameday.experiment.sources import as_before
 from gameday.faults.undolog import UndoLog
 from gameday.measure.bounds import Span
 from gameday.measure.figures import Figures, RecorderFigures, SliFigures
 from gameday.measure.history import History
-from gameday.measure.latency import BudgetCost
+from gameday.measure.latency import MOST_SERIES, BudgetCost
 from gameday.measure.loss import Ledger, Loss, read
 from gameday.measure.outage import Outage
 from gameday.measure.plan import Plan, SliPlan
@@ -48,7 +50,7 @@ def said(seconds: float) -> str:
     return f"2026-11-23T10:15:{seconds:09.6f}Z"
 
 
-HEALTH = SliPlan("health", "probe", "probe-1", None, None, "99.9%", 5.0, 0.5)
+HEALTH = SliPlan("health", "probe", "probe-1", None, None, "99.9%", 5.0, 0.5, **as_before("probe"))
 ORDERS = SliPlan("orders", "load", "load", "POST /orders", 0.3, "95%", 10.0, None)
 PLAN = Plan(
     slis=(HEALTH, ORDERS),
@@ -289,9 +291,11 @@ def test_a_record_has_every_figure_in_its_place(pack: Pack, assembled: Made) -> 
         "inject": None,
         "impact": said(6),
         "detect": None,
+        "acknowledge": None,
         "declare": None,
         "failover": None,
         "takeover": None,
+        "mitigate": None,
         "recovered": said(8),
         "verified": said(22),
         "failback": None,
@@ -313,6 +317,9 @@ def test_a_record_has_every_figure_in_its_place(pack: Pack, assembled: Made) -> 
         "steps": [],
         "undo": [],
         "deviations": [],
+        "response": {},
+        "said": [],
+        "alarms": [],
         "chaos_toolkit": {"status": "completed", "deviated": True},
         "clock": {"started_monotonic_ns": at(0), "started_utc_ns": UTC_NS, "utc_drift_seconds": 0.5},
         "environment": {"host": "here"},
@@ -393,9 +400,33 @@ def test_an_rto_that_counts_from_what_nobody_said_is_null(assembled: Made) -> No
     assert (rto.seconds, rto.low, rto.high, rto.from_) == (None, None, None, "declare")
 
 
+def test_what_people_and_alarms_said_stands_in_the_record(assembled: Made) -> None:
+    alarm = {"name": "Slow", "status": "firing", "starts_at": said(6.5), "fingerprint": "f"}
+    alarm |= {"summary": "it is slow", "labels": {"severity": "page"}}
+    step = {"t_ns": at(5.5), "event": "step-started", "id": "s", "name": "kill", "kind": "action"}
+    told = [
+        {**step, "part": "method", "role": "fault"},
+        {"t_ns": at(7.2), "event": "alarm", "message": "a", "by": "alerts", "said_ns": at(7), **alarm},
+        {"t_ns": at(9), "event": "declared", "message": "b", "by": "ann", "said_ns": at(7.5), "text": "gone"},
+        {"t_ns": at(9), "event": "answered", "message": "c", "by": "bob", "said_ns": at(9), "text": "yes"}
+        | {"id": "1a", "what": "is it up?"},
+    ]
+    record, _ = assembled(timeline=[*TIMELINE[:5], *told, *TIMELINE[5:]])
+    assert [each.model_dump(exclude={"text"}) for each in record.said] == [
+        {"what": "declared", "by": "ann", "asked": None, "said": said(7.5), "heard": said(9)},
+        {"what": "answered", "by": "bob", "asked": "is it up?", "said": said(9), "heard": said(9)},
+    ]
+    assert [each.text for each in record.said] == ["gone", "yes"]
+    assert [each.model_dump() for each in record.alarms] == [
+        {**alarm, "received": said(7), "heard": said(7.2)}
+    ]
+    assert (record.moments["detect"], record.moments["declare"]) == (said(7), said(7.5))
+    assert record.response == {"detect": (1.0, 0.9, 1.1), "declare": (1.5, 1.4, 1.6)}
+
+
 def test_the_period_and_the_latency_of_an_rto_are_those_of_the_probes(assembled: Made) -> None:
     plan = replace(PLAN, slis=(HEALTH, replace(HEALTH, period=0.2), replace(HEALTH, period=None), ORDERS))
-    ledger = replace(HEALTH, source="ledger", period=0.1)
+    ledger = replace(HEALTH, source="ledger", period=0.1, **as_before("ledger"))
     slis = [(HEALTH, 40), (HEALTH, 30), (ORDERS, 90), (ledger, 80)]
     figures = replace(FIGURES, slis=tuple(sli_figures(sli, longest_good_ms=ms) for sli, ms in slis))
     rto = assembled(figures, replace(plan, slis=(*plan.slis, ledger)))[0].rto
@@ -534,6 +565,23 @@ def test_the_load_is_recorded_from_its_first_send_to_its_last_answer(pack: Pack,
 def test_a_load_that_made_no_request_has_no_rate(assembled: Made) -> None:
     load = assembled()[0].load
     assert load is not None and (load.requests, load.failures, load.requests_per_second) == (0, 0, None)
+
+
+def test_a_record_that_tells_more_series_than_are_told_today_is_measured_again_as_it_was(
+    pack: Pack, assembled: Made
+) -> None:
+    writer = SampleWriter(pack.raw, "load.1")
+    for number in range(MOST_SERIES + 2):
+        writer.write(at(6), at(6), at(6) + MS, series=f"/{number}", ok=True)
+    writer.close()
+    today = assembled()[0]
+    assert (len(today.latency), today.latency[-1].series) == (MOST_SERIES, "(other)")
+    assert today.latency[-1].count == 3
+    before = assemble.assemble(pack, 10_000)
+    assert len(before.latency) == MOST_SERIES + 2
+    for made in (today, before):
+        pack.record.write_text(made.as_json())
+        assert [found.file for found in verify(pack).findings if found.file == "record.json"] == []
 
 
 def test_requests_without_users_are_no_load(pack: Pack, assembled: Made) -> None:

@@ -179,7 +179,7 @@ def test_what_is_unlike_is_said_first(record):
         "orders and payments",
         "other-host",
         "99% and 90%",
-        "rules differ: 2 and 1",
+        "rules differ: 3 and 1",
     ):
         assert words in notes
     assert outcome_of(record, unlike, "availability: good") == "unknown"

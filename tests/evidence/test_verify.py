@@ -219,11 +219,17 @@ def test_a_pack_of_earlier_rules_verifies_and_is_not_measured_again(name: str, t
     pack = Pack(shutil.copytree(PACKS / name, tmp_path / "pack"))
     found = verify(pack)
     assert found.findings == []
-    assert "measured by rules 1; not measured again by rules 2" in found.unchecked
+    assert "measured by rules 1; not measured again by rules 3" in found.unchecked
     assert not any("measured again, the same" in line for line in found.holds)
     with pack.journal.open("ab") as file:
         file.write(b" ")
     assert "journal.json" in {finding.file for finding in verify(pack).findings}
+
+
+def test_a_pack_of_rules_that_measure_alike_is_measured_again_the_same() -> None:
+    found = verify(Pack(PACKS / "rules-2"))
+    assert found.findings == [] and any("measured again, the same: RTO, RPO" in line for line in found.holds)
+    assert "is_first_hand" not in (PACKS / "rules-2/plan.json").read_text()
 
 
 @pytest.mark.parametrize("later", [{"schema": "gameday/record/99"}, {"rules": 99}])

@@ -16,7 +16,6 @@ from gameday.faults.protocol import (
     Undo,
     current_step,
     fault,
-    hits_one,
     is_fault,
     landed,
     most_targets,
@@ -218,6 +217,7 @@ def test_a_preview_says_what_a_fault_would_owe_and_touches_nothing(undo_log: Und
         return landed(True, "")
 
     found = preview(take, {"number": 7})
+    assert isinstance(found, Undo)
     assert (found.func, found.target, found.arguments) == (put_back, "number 7", {"number": 7})
     assert seen == ["closed"] and undo_log.entries() == []
 
@@ -298,35 +298,3 @@ def test_a_fault_that_is_refused_is_told_at_once(undo_log: UndoLog) -> None:
     finally:
         most_targets.reset(token)
     assert ended == ["closed"]
-
-
-@fault
-def one_yield() -> Generator[Undo, None, Landed]:
-    for _ in range(3):  # a loop before it, and one behind
-        pass
-    yield nothing()
-    while False:
-        pass
-    return landed(True, "")
-
-
-@fault
-def two_yields() -> Generator[Undo, None, Landed]:
-    yield nothing()
-    yield nothing()
-    return landed(True, "")
-
-
-@fault
-def yields_in_a_loop() -> Generator[Undo, None, Landed]:
-    for _ in range(3):
-        yield nothing()
-        len("")
-    return landed(True, "")
-
-
-def test_how_often_a_fault_yields_is_seen_without_calling_it() -> None:
-    assert hits_one(one_yield)
-    assert not hits_one(two_yields)
-    assert not hits_one(yields_in_a_loop)
-    assert not hits_one(print)  # of which nothing can be seen

@@ -136,7 +136,7 @@ def test_declared_clusters_and_accounts_are_checked(here: Path) -> None:
         "aws": [{"account": "123456789012", "regions": ["us-east-1"]}],
     }
     first, second = said(permit(here, rules, command(targets=outside)))
-    assert "live/orders" in first and "AWS 123456789012 us-east-1" in second
+    assert "live/orders" in first and "aws 123456789012/us-east-1" in second
 
 
 def test_the_blast_radius_counts_targets_once_and_shares_of_what_is_found(

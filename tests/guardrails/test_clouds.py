@@ -11,7 +11,7 @@ import yaml
 
 from gameday.experiment import load
 from gameday.guardrails.check import check
-from gameday.guardrails.kubernetes import context_of
+from gameday.guardrails.finders.kubernetes import context_of
 from tests.aws import ACCOUNT, use
 
 KUBECONFIG = {
@@ -67,7 +67,7 @@ def test_another_account_or_region_is_forbidden(account: Path) -> None:
         (problem,) = found(
             account, rules, "chaosaws.ec2.actions", "stop_instances", instance_ids=["i-1"]
         ).problems
-        assert f"touches AWS {ACCOUNT} eu-west-1, which is not among" in problem.message
+        assert f"touches aws {ACCOUNT}/eu-west-1, which is not among" in problem.message
 
 
 def test_an_aws_that_does_not_answer_is_no_permission(account: Path, monkeypatch: pytest.MonkeyPatch) -> None:

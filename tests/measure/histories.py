@@ -99,7 +99,7 @@ def sli(name: str = "health", **more: Any) -> SliPlan:
         "window": 1.0,
         "period": PERIOD_S,
     }
-    return SliPlan(name=name, **{**usual, **more})
+    return SliPlan.from_json({"name": name, **usual, **more})
 
 
 def step(name: str, start_s: float, end_s: float | None = None, **more: Any) -> Step:

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field, replace
 
 from gameday.clock import Tie
+from gameday.experiment.sources import as_before
 from gameday.measure.history import History, Step
 from gameday.measure.plan import Plan, SliPlan
 from gameday.writes import ABSENT, ACKNOWLEDGED, CORRUPT, NOT_READ, PRESENT, REFUSED, UNKNOWN
@@ -236,7 +237,7 @@ class Maker:
         sources = ["probe", "probe", "load"] + (["ledger"] if write_period is not None else [])
         source = self.chance.choice(sources)
         period = self.chance.choice((0.02, 0.05, 0.05, 0.1)) if source == "probe" else None
-        return SliPlan(
+        made = SliPlan(
             name=f"sli {number}",
             source=source,
             recorder=f"probe-{number}" if source == "probe" else source,
@@ -247,6 +248,7 @@ class Maker:
             period=write_period if source == "ledger" else period,
             limit_is_good=self.often(0.3),
         )
+        return replace(made, **as_before(source))
 
     # ------------------------------------------------------------------------------------ the truth
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gameday.experiment.model import Blocks, recorders
+from gameday.experiment.model import Blocks
+from gameday.experiment.sli import recorders
 from gameday.measure.plan import Plan, plan_of
 from gameday.measure.rules import RULES
 from gameday.measure.sli import Goodness

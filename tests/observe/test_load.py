@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-from gameday.experiment.model import Load
+from gameday.experiment.observers import Load
 from gameday.measure.samples import Samples, read, read_all, read_clock
 from gameday.observe import load as locust
 from gameday.observe.ports import free_port
@@ -351,7 +351,7 @@ def test_the_workers_of_a_killed_locust_end_with_it(tmp_path: Path, service: Ser
 RUNNER = """
 import sys, time
 from pathlib import Path
-from gameday.experiment.model import Load
+from gameday.experiment.observers import Load
 from gameday.observe import load as locust
 from gameday.run.children import start_load
 

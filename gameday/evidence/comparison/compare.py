@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gameday.evidence.comparison import differences
 from gameday.evidence.comparison.differences import Difference
 from gameday.evidence.record import Record
+from gameday.measure.rules import are_alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ def _notes(before: Record, after: Record) -> Iterator[str]:
     if one.sha256 != other.sha256:
         titles = f": '{one.title}' and '{other.title}'" if one.title != other.title else ""
         yield f"the experiments differ ({one.sha256[:12]}, {other.sha256[:12]}){titles}"
+    alike = are_alike(before.rules, after.rules)
     pairs: dict[str, tuple[object, object]] = {
-        "the measuring rules differ": (before.rules, after.rules),
+        "the measuring rules differ": (before.rules, before.rules if alike else after.rules),
         "the services differ": (_name(before), _name(after)),
         "the hosts differ": (before.environment.get("host"), after.environment.get("host")),
         "the loads differ": (_users(before), _users(after)),

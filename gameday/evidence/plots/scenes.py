@@ -25,6 +25,7 @@ from gameday.measure.loss import Ledger, Outcome
 from gameday.measure.plan import Plan, SliPlan
 from gameday.measure.samples import Samples
 from gameday.measure.sli import judge, shares_over_time
+from gameday.samples import LOAD
 from gameday.units import spoken
 
 GRID_POINTS = 1500
@@ -67,7 +68,7 @@ class Scenes:
         start_s, end_s = self._extent()
         if end_s <= start_s or not self._can_place_samples():
             return None
-        load = self._requests("load", "Load")
+        load = self._requests(LOAD, "Load")
         latency = load or self._latency_without_load()
         traces = tuple(self._traces(start_s, end_s))
         rates = tuple(self._rates(load))
@@ -92,9 +93,7 @@ class Scenes:
     @cached_property
     def closeup(self) -> str | None:
         """The plot of every single sample around the longest outage that a probe saw."""
-        seen = [
-            pair for pair in outages(self.record) if pair[1].end is not None and pair[0].source == "probe"
-        ]
+        seen = [pair for pair in outages(self.record) if pair[1].end is not None and self._is_clock(pair[0])]
         if not seen or not self._can_place_samples():
             return None
         sli, outage = max(seen, key=lambda pair: pair[1].seconds or 0.0)
@@ -135,6 +134,10 @@ class Scenes:
             except (OSError, ValueError, KeyError) as error:
                 raise GamedayError(f"cannot read {self.pack.samples}: {error}") from None
         return self._samples[recorder]
+
+    def _is_clock(self, sli: SliPart) -> bool:
+        planned = self._planned(sli)
+        return planned is not None and planned.may_be_clock
 
     def _planned(self, sli: SliPart) -> SliPlan | None:
         """How the SLI was judged; None when the plan is not in the pack."""
@@ -188,5 +191,9 @@ class Scenes:
         return Requests(clean.line(name), sent_s, ~samples.ok, latency_ms, outages)
 
     def _latency_without_load(self) -> Requests | None:
-        found = (self._requests(planned.recorder, planned.name) for planned in self.plan.slis)
+        found = (
+            self._requests(planned.recorder, planned.name)
+            for planned in self.plan.slis
+            if planned.wanted is None
+        )
         return next((requests for requests in found if requests is not None), None)

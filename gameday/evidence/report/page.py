@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from gameday import clean
 from gameday.errors import GamedayError
 from gameday.evidence import afterwards, columns
 from gameday.evidence.afterwards import Afterwards
@@ -23,13 +22,12 @@ from gameday.evidence.report.frameworks import DISCLAIMER, Clause
 from gameday.evidence.report.losses import LostWrite, is_lost, matrix, matrix_of_counts
 from gameday.evidence.report.ruler import Ruler, ruler_of
 from gameday.evidence.report.testrecord import Section
-from gameday.evidence.report.wording import above, below, fixed, number, percent, plain, rpo_words, rto_words
+from gameday.evidence.report.wording import plain, rpo_words, rto_words
 from gameday.files import write_atomically
 from gameday.measure.loss import Found, Ledger
 from gameday.measure.plan import Plan
-from gameday.units import spoken
+from gameday.samples import LOAD
 
-TEMPLATES = Path(__file__).parent / "templates"
 MAX_LOST = 60
 MAX_EVENTS = 400
 
@@ -42,28 +40,10 @@ def write(pack: Pack) -> Path:
 
 def render(pack: Pack) -> str:
     """The report as HTML: a pure function of the pack's files, with nothing to fetch and nothing to run."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from gameday.evidence.report import template
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters |= {"spoken": spoken, "percent": percent, "fixed": fixed, "number": number}
-    environment.filters |= {"below": below, "above": above, "plain": plain}
     run = Run(pack)
-    css = (TEMPLATES / "report.css").read_text()
-    return environment.get_template("report.html").render(
-        run=run, record=run.record, css=css, disclaimer=DISCLAIMER
-    )
-
-
-def _shown(value: Any) -> Any:
-    """A value as it stands on the page; what the page itself made, such as a drawing, stays as it is."""
-    return clean.line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return template.page(run=run, record=run.record, disclaimer=DISCLAIMER)
 
 
 @dataclass(frozen=True)
@@ -137,6 +117,11 @@ class Run:
         """Every outage with its SLI, by start."""
         return facts.outages(self.record)
 
+    @property
+    def told(self) -> list[facts.Told]:
+        """What people and alarms said."""
+        return facts.told(self.record)
+
     @cached_property
     def ledger(self) -> Ledger | None:
         """The ledger, if the run had one."""
@@ -177,7 +162,7 @@ class Run:
     @property
     def latency(self) -> dict[tuple[str, str], list[LatencyPart]]:
         """Latency by source and series, the load first, in the order of the phases."""
-        rows = sorted(self.record.latency, key=lambda row: row.source != "load")
+        rows = sorted(self.record.latency, key=lambda row: row.source != LOAD)
         found: dict[tuple[str, str], list[LatencyPart]] = {}
         for row in rows:
             found.setdefault((row.source, row.series), []).append(row)

@@ -6,40 +6,42 @@ import inspect
 import math
 import os
 import re
-from collections.abc import Callable
 from typing import Any
 
-from gameday.guardrails.touch import KUBERNETES, Place
+from gameday.guardrails.finders import Asked
+from gameday.places import Aim, Place
+from gameday.scopes import KUBERNETES
 
 NO_CONTEXT = "in-cluster"
 EVERYWHERE = "*"
 
 
-def find(
-    function: Callable[..., Any],
-    arguments: dict[str, Any],
-    configuration: dict[str, Any],
-    secrets: dict[str, Any],
-    may_be_asked: Callable[[Place], bool] = lambda place: True,
-) -> dict[str, Any]:
-    """Places, targets, hit and found, as a `Touch` has them. Errors are those of the Kubernetes client.
+def where(asked: Asked) -> Place:
+    """The cluster by its context, and the namespace."""
+    return Place(KUBERNETES, context_of(asked.secrets), str(_namespace(asked) or EVERYWHERE))
 
-    may_be_asked: whether the cluster may be; when it may not, the place is all that is known.
-    """
-    given = inspect.signature(function).bind(**arguments)
-    given.apply_defaults()
-    known = given.arguments
-    namespace = known.get("ns") or known.get("namespace")
-    place = Place(KUBERNETES, context_of(secrets), str(namespace or EVERYWHERE))
-    if not may_be_asked(place):
-        return {"places": (place,), "unknown": "it is not asked where nothing may be touched"}
+
+def aim(asked: Asked, where: tuple[Place, ...]) -> Aim:
+    """What the cluster says that is there. Errors are those of the Kubernetes client."""
+    known = _given(asked)
     name = known.get("name") or known.get("node_name")
     if "label_selector" not in known or (name and not known["label_selector"]):
-        return {"places": (place,), "targets": (str(name or function.__name__),), "hit": 1}
-    found = _names(function.__module__, known, str(namespace or "default"), secrets)
+        return Aim(where, (str(name or asked.function.__name__),))
+    found = _names(asked.function.__module__, known, str(_namespace(asked) or "default"), asked.secrets)
     if pattern := known.get("name_pattern"):
         found = [name for name in found if re.search(str(pattern), name)]
-    return {"places": (place,), "targets": tuple(found), "hit": _hit(known, len(found)), "found": len(found)}
+    return Aim(where, tuple(found), found=len(found), hit=_hit(known, len(found)))
+
+
+def _given(asked: Asked) -> dict[str, Any]:
+    given = inspect.signature(asked.function).bind(**asked.arguments)
+    given.apply_defaults()
+    return dict(given.arguments)
+
+
+def _namespace(asked: Asked) -> Any:
+    known = _given(asked)
+    return known.get("ns") or known.get("namespace")
 
 
 def context_of(secrets: dict[str, Any]) -> str:
