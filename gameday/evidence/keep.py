@@ -45,7 +45,7 @@ def describe(pack: Pack, experiment: Experiment, plan: Plan) -> None:
     about = {
         "title": redact.name(experiment.title),
         "redacted": kept != experiment.text,
-        "path": _shown(experiment.path),
+        "path": experiment.address or _shown(experiment.path),
         "sha256": experiment.sha256,
         "version": redact.data(experiment.document.get("version")),
         **commit(experiment.path),

@@ -24,16 +24,29 @@ CHAOS_TOOLKIT_KEYS = (
     "type name provider tolerance pauses background timeout "
     "configuration secrets controls ref dry contributions description"
 ).split()
+# what people write beside the provider by mistake
+OF_PROVIDER = ("arguments", "module", "func", "path", "url")
 OWN_MODULE = re.compile(r"gameday\.(?:asking|(?:faults|lab)(?:\.[a-z]{1,30})?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something wrong in an activity: the path of the key or value, and what is wrong."""
+    """Something wrong in an activity: the path of the key or value, and what is wrong.
+
+    may_be_a_note: in a file without anything of gameday's it stops nothing.
+    """
 
     path: Path
     message: str
     on_key: bool = False
+    may_be_a_note: bool = False
+
+
+def misplaced(document: dict[str, Any]) -> Iterator[Path]:
+    """Keys of a provider that stand beside it, where Chaos Toolkit does not read them."""
+    for path, activity in walk(document):
+        if isinstance(activity.get("provider"), dict):
+            yield from ((*path, key) for key in OF_PROVIDER if key in activity)
 
 
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
@@ -53,7 +66,8 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
         undo = activity.get("undo")
         if undo is not None:
             if not isinstance(undo, dict) or "provider" not in undo:
-                yield Trouble((*path, "undo"), "undo is an activity; write for example undo: {provider: …}")
+                message = "undo is an activity; write for example undo: {provider: …}"
+                yield Trouble((*path, "undo"), message, may_be_a_note=True)
             else:
                 for found in toolkit.misshapen_activity(undo, (*path, "undo")):
                     yield Trouble(found.path, found.message, found.on_key)
@@ -74,17 +88,18 @@ def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
         Targets.model_validate(activity["targets"])
     except ValidationError as invalid:
         for found in (complaint(error, (*path, "targets")) for error in invalid.errors()):
-            yield Trouble(found.path, found.message, found.on_key)
+            yield Trouble(found.path, found.message, found.on_key, may_be_a_note=True)
 
 
 def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
     for key in activity:
-        if key not in CHAOS_TOOLKIT_KEYS and key not in ADDED_KEYS and (near := nearest(key, ADDED_KEYS)):
-            yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
+        if key not in (*CHAOS_TOOLKIT_KEYS, *ADDED_KEYS, *OF_PROVIDER) and (near := nearest(key, ADDED_KEYS)):
+            message = f"unknown key '{key}'; did you mean '{near}'?"
+            yield Trouble((*path, key), message, on_key=True, may_be_a_note=True)
     role = activity.get("role")
     if role is not None and role not in ROLES:
         meant = did_you_mean(str(role), ROLES, f"write one of {', '.join(ROLES)}")
-        yield Trouble((*path, "role"), f"unknown role '{role}'{meant}")
+        yield Trouble((*path, "role"), f"unknown role '{role}'{meant}", may_be_a_note=True)
 
 
 def _provider(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
