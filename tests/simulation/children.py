@@ -17,6 +17,7 @@ from gameday.faults.protocol import current_step
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import write_atomically
 from gameday.run import undoing
+from gameday.run.claim import held, taken_over
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.recovery import recover
@@ -167,6 +168,8 @@ class Engine:
                     log.owe(
                         name, name, {"activity": {"type": "action", "name": f"undo {name}", **each["undo"]}}
                     )
+                if part == phases.METHOD:
+                    held(self.orders["claim"]).renew()
                 provider = each["provider"]
                 function = getattr(importlib.import_module(provider["module"]), provider["func"])
                 output = function(**provider.get("arguments", {}))
@@ -309,7 +312,9 @@ class Guardian(Started):
             return
         reason = "the runner disappeared; the guardian put everything back"
         sealing = Sealing(**self.orders["sealing"])
-        recover(custody, reason, lambda: sealing, Rollbacks.of(custody.about), launch=self.launch)
+        rollbacks = Rollbacks.of(custody.about)
+        with taken_over(self.orders["claim"]) as keep_it:
+            recover(custody, reason, lambda: sealing, rollbacks, launch=self.launch, tick=keep_it)
 
     def beat(self, within_s: float = 0) -> None:
         """Time is the machine's: nothing hangs here unseen."""

@@ -73,6 +73,8 @@ class World:
     wrong: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
     view: View = field(default_factory=View)
+    books: str | None = None
+    claims: str | None = None
     _pack: Pack | None = None
 
     @property
@@ -85,7 +87,8 @@ class World:
         """`gameday run`."""
 
         def play() -> int:
-            return run(experiment(self.name), Options(self.results), self.view, self.launch).exit_code
+            options = Options(self.results, books=self.books, claims=self.claims)
+            return run(experiment(self.name), options, self.view, self.launch).exit_code
 
         return self.command("runner", play)
 
