@@ -63,6 +63,7 @@ class Event(StrEnum):
     WORKERS_AWAITED = "workers-awaited", "start {count} workers with: {command}"
     PHASE = "phase", "── {name}"
     RECOVERED = "recovered", "service is back and has stayed so"
+    ESTIMATED = "estimated", "live figures are estimates from here on, the record's are not: {reason}"
     DEADLINE = "deadline", "deadline: {reason}", "{reason}"
     # what the engine plays
     STEP_STARTED = "step-started", _started
@@ -103,7 +104,7 @@ class Event(StrEnum):
     INBOX_FULL = "inbox-full", "the inbox is full: {reason}", "the inbox was full: {reason}"
     # what an activity asks
     ASKED = "asked", _asked
-    ANSWERED = "answered", _said("answered")
+    ANSWERED = "answered", "answered by {by}: {text} ({what})"
     ASK_EXPIRED = "ask-expired", "not answered: {what}: {reason}", "'{what}' was not answered: {reason}"
 
 

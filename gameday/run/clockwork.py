@@ -22,12 +22,14 @@ from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run import logs, signals
+from gameday.run import inbox, logs, signals
 from gameday.run.claim import Claim, Renewal
 from gameday.run.crew import TICK_S, Crew, Lost, undoer
 from gameday.run.custody import Custody
+from gameday.run.desk import Desk
 from gameday.run.halt import HaltRules
 from gameday.run.held import Held
+from gameday.run.inbox import Inbox
 from gameday.run.launch import Launch
 from gameday.run.options import Options
 from gameday.run.outcome import UNDO_OWED
@@ -66,6 +68,8 @@ class Clockwork:
         self.watch = Watch(folder.raw, self.plan)
         self.renewal = Renewal(claim)
         self.crew = Crew(experiment, custody, launch, claim.shared())
+        self.desk = Desk(self.timeline)
+        self.inbox = Inbox(inbox.folder_of(custody), self.timeline, self.desk)
         self.reserve = Reserve(folder.folder)
         self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
@@ -141,11 +145,15 @@ class Clockwork:
             self.renewal.when_due()
 
     def watch_on(self) -> None:
-        """Read what is new, and show what is going on."""
+        """Read what is new, hear what is said, and show what is going on."""
         self.guardian.beat()
-        self.watch.read_on()
+        self.inbox.take_in()
+        self.desk.expire(clock.now_ns())
+        self.watch.read_on(self.steady)
+        for reason in self.watch.estimates():
+            self.timeline.add(Event.ESTIMATED, reason=reason)
         phase = next(reversed(self.phases), "starting")
-        now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
+        now = Now(clock.now_ns(), phase, inject_ns(self.steps), self.watch, self.plan)
         self.view.tick(now)
 
     def heard(self, event: str, message: dict[str, Any]) -> None:
@@ -153,6 +161,8 @@ class Clockwork:
         at_ns = message.pop("t_ns")
         if event == "method-started":
             self.phase(phases.METHOD, at_ns)
+        elif event == Event.ASKED and self.crew.engine is not None:
+            self.desk.asked(self.crew.engine, {"t_ns": at_ns, **message})
         elif event in PLAYED:
             if event == Event.STEP_STARTED:
                 self.steps.append(started({"t_ns": at_ns, **message}))

@@ -18,9 +18,10 @@ from typing import Any
 from gameday import clock, redact
 from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
-from gameday.evidence.pack import SEAL, Pack, packs
+from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
+from gameday.evidence.shelf import packs
 from gameday.faults import context
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
@@ -29,6 +30,7 @@ from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
 from gameday.run.crew import end_left_over, undoer
 from gameday.run.custody import Custody, custodies
+from gameday.run.inbox import Inbox, folder_of
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Listener, Timeline
@@ -152,6 +154,8 @@ def recover(
             (pack.folder / SEAL).unlink(missing_ok=True)  # what it seals is about to change
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
+        if not custody.is_foreign:
+            Inbox(folder_of(custody), timeline).take_in_left()
         timeline.add(Event.ABORTED, reason=reason)
         made = put_back(custody, timeline, rollbacks, launch, tick)
         timeline.tie_clocks()

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from gameday import state
 from gameday.cli import cli
 from gameday.errors import GamedayError
-from gameday.evidence import keep, pack
+from gameday.evidence import keep, shelf
 from gameday.evidence.pack import Pack
 from gameday.experiment import load
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
@@ -90,7 +90,7 @@ def cut_off(
     file = work / "experiment.yaml"
     file.write_text(yaml.safe_dump(experiment))
     loaded = load(file, {})
-    made = pack.create(results, loaded.title)
+    made = shelf.create(results, loaded.title)
     custody = Custody.begin(made, loaded, variables, None)
     keep.describe(made, loaded, plan_of(loaded.blocks))
     timeline = Timeline(made.timeline)
