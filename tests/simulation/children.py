@@ -20,6 +20,7 @@ from gameday.run import undoing
 from gameday.run.claim import held, taken_over
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.lifeline import SILENT_S
 from gameday.run.recovery import recover
 from gameday.run.rollbacks import Rollbacks
 from gameday.samples import SampleWriter
@@ -299,6 +300,7 @@ class Guardian(Started):
 
     def replace(self) -> None:
         self.is_done = False
+        self.heard_ns, self.within_s = clock.now_ns(), SILENT_S
         self.runner = self.machine.me()
         self.process = self.machine.spawn("guardian", self.watch, None)
 
@@ -316,8 +318,12 @@ class Guardian(Started):
         with taken_over(self.orders["claim"]) as keep_it:
             recover(custody, reason, lambda: sealing, rollbacks, launch=self.launch, tick=keep_it)
 
-    def beat(self, within_s: float = 0) -> None:
-        """Time is the machine's: nothing hangs here unseen."""
+    def beat(self, within_s: float = SILENT_S) -> None:
+        """Nothing is killed for its silence here: it is told as what must not be."""
+        now_ns = clock.now_ns()
+        if self.runner.is_alive and now_ns - self.heard_ns > self.within_s * clock.NS_PER_S:
+            self.machine.silences.append(f"the runner was silent for {(now_ns - self.heard_ns) / 1e9:g} s")
+        self.heard_ns, self.within_s = now_ns, within_s
 
     def release(self) -> None:
         self.machine.point("releases the guardian")
