@@ -69,6 +69,8 @@ class Samples:
 
     def where(self, mask: npt.NDArray[Any]) -> Samples:
         """The samples that a boolean mask or an index array chooses."""
+        if mask.dtype == np.bool_ and mask.all():
+            return self
         return replace(self, **{name: getattr(self, name)[mask] for name in COLUMNS})
 
     def named(self, name: str) -> Samples:
