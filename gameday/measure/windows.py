@@ -12,6 +12,9 @@ import numpy.typing as npt
 from gameday.measure.samples import Times
 from gameday.measure.sli import Judged
 
+# samples looked at in one go
+STEP = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:
@@ -60,10 +63,19 @@ def balance(good: npt.NDArray[Any], objective: Fraction) -> Times:
 
     A good sample weighs `denominator − numerator`, a bad one `−numerator`.
     """
-    weights = good * np.int64(objective.denominator) - np.int64(objective.numerator)
-    return np.concatenate(([0], np.cumsum(weights)))
+    sums = np.zeros(len(good) + 1, dtype=np.int64)
+    weights = sums[1:]
+    np.multiply(good, np.int64(objective.denominator), out=weights)
+    weights -= objective.numerator
+    np.cumsum(weights, out=weights)
+    return sums
 
 
 def window_starts(scheduled_ns: Times, window_ns: int) -> Times:
     """For each sample, the index of the first sample within its trailing window (t − window, t]."""
-    return np.searchsorted(scheduled_ns, scheduled_ns - window_ns, side="right").astype(np.int64)
+    starts = np.empty(len(scheduled_ns), dtype=np.int64)
+    for begin in range(0, len(starts), STEP):  # a short stretch is searched in a processor's cache
+        since_ns = scheduled_ns[begin : begin + STEP] - window_ns
+        low, high = np.searchsorted(scheduled_ns, since_ns[[0, -1]], side="right")
+        starts[begin : begin + STEP] = low + np.searchsorted(scheduled_ns[low:high], since_ns, side="right")
+    return starts
