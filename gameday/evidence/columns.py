@@ -21,7 +21,8 @@ from gameday.evidence.bounds import OutOfBounds
 from gameday.evidence.column import Column
 from gameday.files import put_in_place
 from gameday.measure.loss import Ledger
-from gameday.measure.samples import Flags, Samples, merge, read
+from gameday.measure.pieces import in_pieces
+from gameday.measure.samples import Flags, Samples
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 SAMPLE_SCHEMA = pa.schema(
@@ -68,14 +69,15 @@ LEDGER_COLUMNS = {
 
 
 def write_samples(raw: Path, target: Path) -> None:
-    """Turn the recorders' files under `raw` into one Parquet file, a source at a time."""
+    """Turn the recorders' files under `raw` into one Parquet file, a source at a time, in pieces of that."""
     sources: dict[str, list[Path]] = {}
     for path in sorted(raw.glob("*.samples")):
         sources.setdefault(path.name.split(".")[0], []).append(path.with_suffix(""))
     draft = target.with_name(f".{target.name}")
     with pq.ParquetWriter(draft, SAMPLE_SCHEMA, compression="zstd") as writer:
         for source, stems in sources.items():
-            writer.write_table(_table(source, merge([read(stem) for stem in stems])))
+            for piece in in_pieces(stems):
+                writer.write_table(_table(source, piece))
     put_in_place(draft, target)
 
 
