@@ -32,6 +32,7 @@ FLOORS = [
         "redact",
         "errors",
         "events",
+        "asking",
         "samples",
         "writes",
         "processes",

@@ -11,7 +11,7 @@ import click
 
 import gameday
 from gameday import environment
-from gameday.cli import drills, evidence, publish, streams
+from gameday.cli import drills, evidence, people, publish, streams
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError
 
@@ -46,7 +46,7 @@ def cli() -> None:
     """
 
 
-for command in (*drills.COMMANDS, *publish.COMMANDS, *evidence.COMMANDS):
+for command in (*drills.COMMANDS, *publish.COMMANDS, *people.COMMANDS, *evidence.COMMANDS):
     cli.add_command(command)
 
 

@@ -186,7 +186,7 @@ def recover(
 def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: Callable[[], Sealing]) -> bool:
     """Finish a run and say how that went; whether it is finished. What goes wrong there stops no other."""
     from gameday.run.foreign import would_play
-    from gameday.run.recovery import StillRunning, recover_from_disk
+    from gameday.run.recovery import StillRunning, lacks, recover_from_disk
 
     run_id = custody.pack.run_id
     if custody.is_foreign and not trust and (acts := list(would_play(custody))):
@@ -195,6 +195,8 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
             say(f"  {act}", err=True)
         say(f"if that is what you want: gameday recover {custody.pack.folder} --trust", err=True)
         return False
+    for lack in lacks(custody):
+        say(f"{run_id}: {lack}", err=True)
     try:
         left = recover_from_disk(custody, variables, how)
     except KeyboardInterrupt:
