@@ -26,13 +26,18 @@ class Column:
         if self._filled == 0:
             self._values = np.broadcast_to(values[0].copy(), len(self._values))
         if self._is_one_value and not _are_all(values, self._values[0]):
-            self._values, self._is_one_value = self._values.copy(), False
+            self._take_room()
         end = self._filled + len(values)
         if end > len(self._values):
             raise ValueError(f"{end} values are more than the {len(self._values)} that were counted")
         if not self._is_one_value:
             self._values[self._filled : end] = values
         self._filled = end
+
+    def _take_room(self) -> None:
+        one_value, self._values = self._values, np.empty(len(self._values), dtype=self.kind)
+        self._values[: self._filled] = one_value[: self._filled]
+        self._is_one_value = False
 
     def whole(self) -> npt.NDArray[Any]:
         """All values, once the column is full; not to be written to."""

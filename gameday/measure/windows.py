@@ -40,16 +40,20 @@ class Windows:
         """
         starts = window_starts(judged.scheduled_ns, window_ns)
         sums = balance(judged.good, objective)
-        slack = sums[1:] - sums[starts]
+        slack = sums[starts]
+        np.subtract(sums[1:], slack, out=slack)
+        del sums
         if known is None:
             whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[0] + window_ns))
             missing = whole - 1 - np.arange(whole)
             slack[:whole] += missing * (objective.denominator - objective.numerator)
         else:
             slack[:known] = 0
+        misses = np.flatnonzero(slack < 0)
         # of samples of one moment only the last one's window is whole
-        is_last = np.append(np.diff(judged.scheduled_ns) > 0, True)
-        misses = np.flatnonzero((slack < 0) & is_last)
+        after = np.minimum(misses + 1, len(slack) - 1)
+        is_last = judged.scheduled_ns[after] != judged.scheduled_ns[misses]
+        misses = misses[is_last | (misses == after)]
         return cls(judged, objective.denominator, starts, np.flatnonzero(~judged.good), misses, slack[misses])
 
     def first_miss(self, floor: int) -> int | None:
