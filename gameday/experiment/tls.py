@@ -39,13 +39,13 @@ def context(tls: Tls) -> ssl.SSLContext:
     """What connects with this certificate. Raises OSError, of which ssl.SSLError is one."""
     made = ssl.create_default_context(cafile=tls.ca)
     if tls.cert is not None:
-        # never ask at the terminal for the password of a key
-        made.load_cert_chain(tls.cert, tls.key, password=_none)
+        made.load_cert_chain(tls.cert, tls.key, password=_asked)
     return made
 
 
-def _none() -> bytes:
-    return b""
+def _asked() -> bytes:
+    """Without this OpenSSL would ask at the terminal."""
+    raise ValueError("its private key has a password, which gameday has no place for")
 
 
 def troubles(blocks: Any, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -97,7 +97,5 @@ def _unreadable(path: Path) -> str | None:
 
 def _in_words(error: Exception) -> str:
     reason = getattr(error, "reason", None) or str(error)
-    if "BAD_DECRYPT" in reason or "PASSWORD" in reason.upper() or "bad decrypt" in reason.lower():
-        return "its private key has a password, which gameday has no place for"
     words = {"KEY_VALUES_MISMATCH": "the key is not that of the certificate", "PEM": "it is no PEM file"}
     return next((said for sign, said in words.items() if sign in reason), reason)
