@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from aiohttp import web
+from aiohttp import ClientError, web
 from pydantic import ValidationError
 
 from gameday.errors import InvalidInput
@@ -152,7 +152,7 @@ def answers(
             try:
                 async with asyncio.timeout(10):
                     return await asking.ask(), sent
-            except OSError as error:
+            except (OSError, ClientError) as error:
                 return type(error).__name__, sent
             finally:
                 await asking.close()
