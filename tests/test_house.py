@@ -32,6 +32,7 @@ FLOORS = [
         "redact",
         "errors",
         "events",
+        "asking",
         "samples",
         "writes",
         "processes",
@@ -46,7 +47,7 @@ FLOORS = [
     {"guardrails"},
     {"evidence"},
     {"run"},
-    {"cli", "__main__"},
+    {"cli", "testing", "__main__"},
 ]
 # on one floor, the measuring core is pure and faults know nothing of runs or measurements
 STRANGERS = {("measure", "observe"), ("measure", "faults"), ("faults", "measure"), ("faults", "observe")}

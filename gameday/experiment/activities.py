@@ -23,7 +23,7 @@ CHAOS_TOOLKIT_KEYS = (
     "type name provider tolerance pauses background timeout "
     "configuration secrets controls ref dry contributions description"
 ).split()
-OWN_MODULE = re.compile(r"gameday\.(?:faults|lab)(?:\.[a-z]{1,30})?")
+OWN_MODULE = re.compile(r"gameday\.(?:asking|(?:faults|lab)(?:\.[a-z]{1,30})?)")
 LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
 
 

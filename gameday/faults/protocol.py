@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Generator
+import os
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec, overload
 
 from gameday.errors import FaultError
+from gameday.faults import context
+from gameday.faults.terms import WITHIN_S, Terms
 from gameday.faults.undolog import UndoLog
 from gameday.hosts import Unclear
 from gameday.places import Aim, Place, places_in
@@ -28,6 +31,12 @@ class Undo:
     `verify` is a module-level function that takes the same arguments and returns True once the state
     is as it was. Both must be idempotent: an undo may be played twice. `target` names what is about to be
     broken, for `gameday plan`.
+
+    What takes its time says so. within_s: how long one attempt may take, verification included. poll_s: how
+    often `verify` is asked until it holds; without it, once. settles: whether other undos may begin while
+    `verify` is polled. needs: environment variables by name, and files by absolute paths, that it must have
+    when it is played: what they say is kept in the log, but for secrets. An undo that is told to come back
+    later raises `Throttled` of `gameday.faults.throttled`. Raises FaultError on terms that nobody could keep.
     """
 
     def __init__(
@@ -37,11 +46,18 @@ class Undo:
         *,
         target: str = "",
         verify: Callable[..., bool] | None = None,
+        within_s: float = WITHIN_S,
+        poll_s: float | None = None,
+        settles: bool = False,
+        needs: Sequence[str] = (),
         **arguments: Any,
     ) -> None:
         self.func = func
         self.target = target
         self.verify = verify
+        self.terms = Terms.agreed(within_s, poll_s, needs, settles=settles)
+        if poll_s is not None and verify is None:
+            raise FaultError("an undo cannot be played so: poll_s says how often to verify, and nothing does")
         self.arguments = arguments
 
     def as_call(self) -> dict[str, Any]:
@@ -51,6 +67,8 @@ class Undo:
             "func": self.func.__qualname__,
             "verify": self.verify.__qualname__ if self.verify else None,
             "arguments": self.arguments,
+            **self.terms.as_data(),
+            **context.found(self.terms.needs, os.environ),
         }
 
 
@@ -109,19 +127,14 @@ def _action(body: Body[P], where: Where | None = None, runs: Runs | None = None)
     def action(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         log = UndoLog.of_this_run()
         owed: list[str] = []
-        steps = body(*args, **kwargs)
+        steps = steps_of(action, *args, **kwargs)
         try:
-            promise = _Promise(action, _given(action, *args, **kwargs))
             while True:
-                step = next(steps)
-                promise.must_hold(step)
-                owed += _record(log, body.__name__, step)
+                owed += _record(log, body.__name__, next(steps))
         except StopIteration as end:
-            result = end.value
+            result: Landed = end.value
         finally:
             steps.close()
-        if not isinstance(result, Landed):
-            raise FaultError(f"fault '{body.__name__}' ended without saying whether it landed")
         if log is not None and result.landed:
             for identity in owed:
                 log.note(identity, "landed", result.proof)
@@ -163,21 +176,41 @@ def asked_for(action: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(action.where).parameters)  # type: ignore[attr-defined]
 
 
+def steps_of(action: Callable[..., Any], *args: Any, **kwargs: Any) -> Steps:
+    """What a fault yields, step by step, as long as it keeps its promise; it acts in between.
+
+    Raises FaultError when it does not.
+    """
+    steps = inspect.unwrap(action)(*args, **kwargs)
+    promise = _Promise(action, _given(action, *args, **kwargs))
+    try:
+        while True:
+            step = next(steps)
+            promise.must_hold(step)
+            yield step
+    except StopIteration as end:
+        promise.must_have_aimed()
+        if not isinstance(end.value, Landed):
+            raise FaultError(f"fault '{action.__name__}' ended without saying whether it landed") from None
+        return end.value
+    finally:
+        steps.close()
+
+
 def preview(action: Callable[..., Any], arguments: dict[str, Any]) -> Aim | Undo:
     """What a fault yields first if it is called now. Nothing is touched: its body stops there.
 
     Raises FaultError when the fault could not act.
     """
-    steps = inspect.unwrap(action)(**arguments)
+    steps = steps_of(action, **arguments)
     try:
-        found: Aim | Undo | None = next(steps, None)
+        return next(steps)
+    except StopIteration:
+        raise FaultError(
+            f"fault '{action.__name__}' yields {'no aim' if aims(action) else 'no undo'}"
+        ) from None
     finally:
         steps.close()
-    if aims(action):
-        _Promise(action, _given(action, **arguments)).must_hold(found)
-    if found is None:
-        raise FaultError(f"fault '{action.__name__}' yields no undo")
-    return found
 
 
 class _Promise:
@@ -199,6 +232,11 @@ class _Promise:
             why = "a second time" if self.aim else "but does not say where it acts: write @fault(where=…)"
             what = f"aims {why}" if isinstance(step, Aim) else f"yields {step!r:.100}, which is no undo"
             raise FaultError(f"fault '{self.name}' {what}")
+
+    def must_have_aimed(self) -> None:
+        """Raise FaultError when it is over and was to aim."""
+        if self.places is not None and self.aim is None:
+            self._aim_at(None, self.places)
 
     def _aim_at(self, aim: Any, places: tuple[Place, ...]) -> None:
         if not isinstance(aim, Aim):

@@ -181,11 +181,14 @@ class Look:
         does = f"calls {module}.{func}"
         try:
             function = finders.function_of(self.provider)
-            does = first_sentence(function) or does
-            own = finders.of_function(function)
-            finder = own or finders.of_module(module)
         except Exception as error:  # noqa: BLE001 - whatever other people's modules raise
             return self._made(does=does, unknown=str(error))
+        does = first_sentence(function) or does
+        own = finders.of_function(function)
+        try:
+            finder = own or finders.of_module(module)
+        except GamedayError as error:
+            return self._made(does=does, unknown=str(error), is_declarable=False)
         if finder is None:
             return self._made(does=does, unknown=f"what {module}.{func} touches is not known")
         if own is None and (why := self.values.comes_later(self.provider.get("arguments"))):

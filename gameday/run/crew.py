@@ -17,6 +17,7 @@ from gameday.observe import load as locust
 from gameday.observe import sources
 from gameday.processes import start_ticks
 from gameday.run.children import Child, Load, Steps
+from gameday.run.claim import Shared
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
@@ -42,14 +43,15 @@ class Lost(Exception):
 class Crew:
     """The processes of a run, and what they have said.
 
-    engine_waits: what the engine waits for, None while it works. ready: the recorders that record.
-    reading_back: those that can read back what they wrote. has_read_back: whether
-    the ledger has been read back.
+    claim: what the run's claim shares with its processes. engine_waits: what the engine waits for, None while
+    it works. ready: the recorders that record. reading_back: those that can read back what they wrote.
+    has_read_back: whether the ledger has been read back.
     """
 
     experiment: Experiment
     custody: Custody
     launch: Launch
+    claim: Shared = field(default_factory=dict)
     engine: Child | None = None
     recorders: list[Child] = field(default_factory=list)
     reading_back: list[Child] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Crew:
             "rollbacks": rollbacks,
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
+            "claim": self.claim,
         }
         log, environment = self.pack.logs / "engine.log", self.custody.environment()
         self.engine = self.launch.engine(orders, log, environment)
@@ -119,10 +122,10 @@ class Crew:
         if self.engine is not None:
             self.engine.send("go on")
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, hear: Hear, within_s: float = TICK_S) -> None:
         """Take in what the processes say for one tick; the engine's news goes to `hear`."""
         children = [child for child in (self.engine, *self.recorders) if child is not None]
-        self.launch.wait_for_words([child for child in children if child.is_alive], TICK_S)
+        self.launch.wait_for_words([child for child in children if child.is_alive], within_s)
         for child in children:
             for message in child.messages():
                 self._heard(child, message, hear)
@@ -178,7 +181,7 @@ def undoer(custody: Custody, launch: Launch, modules: Iterable[str] = ()) -> Und
     """What plays a run's undos, in processes that the run remembers; what they print goes to a log."""
     log = custody.pack.logs / "undo.log"
     remember = partial(custody.remember, "undoing")
-    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember)
+    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember, launch.wait_for_words)
 
 
 def end_left_over(custody: Custody) -> None:

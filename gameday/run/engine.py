@@ -1,8 +1,9 @@
 """The engine: chaoslib in a process of its own, driven by an experiment that it validates itself.
 
-`python -m gameday.run.engine` takes its orders on file descriptor `--orders` (one JSON line, then the line
-`go on` whenever the runner wants it to) and tells what happens on file descriptor `--events`, one JSON
-line an event. Standard input is empty, so that an activity cannot eat the orders.
+`python -m gameday.run.engine` takes its orders on file descriptor `--orders`: one JSON line, then the line
+`go on` whenever the runner wants it to, and a JSON line for each answer to an ask. It tells what happens on
+file descriptor `--events`, one JSON line an event. Standard input is empty, so that an activity cannot eat
+the orders.
 
 What it makes good of chaoslib: an error in a probe, a tolerance or a rollback ends that activity and never
 the run; rollbacks are played whatever happened; the journal is on disk after every activity.
@@ -33,13 +34,15 @@ from chaoslib.run import Runner, get_background_pools, initialize_run_journal, r
 from chaoslib.settings import load_settings
 from chaoslib.types import Schedule, Strategy
 
-from gameday import clock, redact
+from gameday import asking, clock, redact
 from gameday.events import Event
 from gameday.guardrails.gate import must_pass
-from gameday.phases import UNDO
+from gameday.phases import METHOD, UNDO
 from gameday.processes import import_from_here
+from gameday.run.claim import Claim, held
 from gameday.run.declared import Declared
-from gameday.run.feed import Feed, Line
+from gameday.run.feed import Feed
+from gameday.run.line import Line
 from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
@@ -99,7 +102,8 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     variables: tuple[Any, Any] = (convert_vars(orders["variables"]) or {}, {})
     declared = Declared(experiment, variables[0])
     strategy = Strategy.from_string(hypothesis)
-    with errors_end_activities_only(feed, declared), Runner(strategy, Schedule()) as runner:
+    claim = held(orders["claim"]) if orders.get("claim") else None
+    with errors_end_activities_only(feed, declared, claim), Runner(strategy, Schedule()) as runner:
         runner.register_event_handler(feed)
         try:
             if "left_journal" in orders:
@@ -159,7 +163,7 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]:
+def errors_end_activities_only(feed: Feed, declared: Declared, claim: Claim | None) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
@@ -173,6 +177,8 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
             must_pass(activity, configuration, secrets)
+            if claim is not None and feed.part == METHOD and activity.get("type") == "action":
+                claim.renew()  # looked at again before anything is broken
             declared.owe(activity, configuration)
             return printable(run_activity(activity, configuration, secrets))
         except ActivityFailed:
@@ -231,9 +237,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, required=True)
     arguments = parser.parse_args()
     line = Line(arguments.orders, arguments.events)
-    orders = json.loads(line.orders.readline())
+    orders = line.first()
     redact.learn(**orders["secrets"])
     import_from_here()
+    asking.install(line.ask)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if "left_journal" not in orders:
         # `gameday validate` and `gameday plan` load nothing, as `chaos validate`: they name no source

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import threading
 import uuid
@@ -13,44 +12,19 @@ from typing import Any
 
 from chaoslib.run import RunEventHandler
 
-from gameday import clock, redact
+from gameday import redact
 from gameday.events import Event
 from gameday.experiment.secrets import secrets_of
 from gameday.faults.protocol import current_step
 from gameday.files import write_atomically
 from gameday.phases import BASELINE, METHOD, UNDO, VERIFICATION
+from gameday.run.line import Line
 from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
 
-RUNNER_IS_GONE = 70
 # of a step: what is told of it, and the key of the activity
 TOLD = {"kind": "type", "role": "role", "runbook": "runbook"}
-
-
-class Line:
-    """The line to the runner: events out, orders in, on pipes of their own."""
-
-    def __init__(self, orders: int, events: int) -> None:
-        # an activity's children must not hold the line open
-        for descriptor in (orders, events):
-            os.set_inheritable(descriptor, False)
-        self.orders = os.fdopen(orders, "r")
-        self.events = os.fdopen(events, "w", buffering=1)
-
-    def tell(self, event: str, **more: Any) -> None:
-        """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
-        message = redact.event(plain({"event": event, "t_ns": clock.now_ns(), **more}))
-        try:
-            self.events.write(json.dumps(message) + "\n")
-        except BrokenPipeError:
-            os._exit(RUNNER_IS_GONE)
-
-    def wait(self, why: str) -> None:
-        """Wait until the runner says to go on."""
-        self.tell("waiting", why=why)
-        if not self.orders.readline():
-            os._exit(RUNNER_IS_GONE)
 
 
 class Feed(RunEventHandler):  # type: ignore[misc]

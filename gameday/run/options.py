@@ -16,7 +16,8 @@ HASHES_ALONE = Sealing()
 class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
-    permit: what the guardrails said. sealing: how the evidence is sealed.
+    permit: what the guardrails said. sealing: how the evidence is sealed. books, claims: the addresses where
+    undo logs and claims lie, None for this host.
     """
 
     results: Path
@@ -24,3 +25,5 @@ class Options:
     rollbacks: str | None = None
     permit: Permit = NO_RULES
     sealing: Sealing = HASHES_ALONE
+    books: str | None = None
+    claims: str | None = None

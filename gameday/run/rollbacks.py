@@ -11,6 +11,7 @@ from gameday import clock, redact
 from gameday.events import Event
 from gameday.measure.history import Step, finish, started
 from gameday.run.custody import About, Custody
+from gameday.run.desk import Desk, refuse
 from gameday.run.launch import Launch
 
 WITHIN_S = 3600.0
@@ -33,9 +34,15 @@ class Rollbacks:
         return cls(about.document, variables or about.variables, about.rollbacks)
 
     def play(
-        self, custody: Custody, launch: Launch, hear: Hear, tick: Callable[[], None] = lambda: None
+        self,
+        custody: Custody,
+        launch: Launch,
+        hear: Hear,
+        tick: Callable[[], None] = lambda: None,
+        desk: Desk | None = None,
     ) -> tuple[str, ...]:
-        """Play them; the journal that the old engine left is taken up. What happens goes to `hear`.
+        """Play them; the journal that the old engine left is taken up. What happens goes to `hear`,
+        what a rollback asks to `desk`; without one nobody can be asked.
 
         Returns those that failed.
         """
@@ -65,7 +72,11 @@ class Rollbacks:
                     steps.append(started(message))
                 elif event == Event.STEP_ENDED:
                     finish(steps, message)
-                if event == "waiting":
+                if event == Event.ASKED and desk is not None:
+                    desk.asked(engine, message)
+                elif event == Event.ASKED:
+                    refuse(engine, message, "nobody is asked while a run is recovered")
+                elif event == "waiting":
                     engine.send("go on")
                 else:
                     hear(Event.ENGINE_ENDED if event == "ended" else event, message)

@@ -75,6 +75,7 @@ CALLS: dict[str, tuple[Document, str]] = {
         "prod.example is not among",
     ),
     "somebody's fault": (step(python("on", host="${name}"), targets=AT_HOME), "prod.example is not among"),
+    "a fault that aims": (step(python("some", host="${name}"), targets=AT_HOME), "prod.example is not among"),
     "a variable that nobody knows": (step(http("${none}/x"), targets=AT_HOME), "nobody can tell"),
 }
 
@@ -127,6 +128,28 @@ def test_a_fault_stops_before_it_breaks_more_than_it_declares() -> None:
     hosts.limit([])
     gate.must_pass(step(python("five", OTHERS)), {}, {})
     assert others.five()["landed"] is True
+
+
+def test_a_fault_that_aims_may_break_what_the_plan_saw() -> None:
+    others.broken.clear()
+    hosts.limit([{"hosts": ["localhost"]}], most={"it": 3})
+    gate.must_pass(step(python("some", OTHERS)), {}, {})
+    assert others.some(3)["landed"] and others.broken == [0, 1, 2]
+    with pytest.raises(FaultError, match="would break more than 3"):
+        others.some(4)
+    gate.must_pass({**step(python("some", OTHERS)), "name": "another"}, {}, {})
+    with pytest.raises(FaultError, match="would break more than 1"):
+        others.some(2)
+    assert others.broken == [0, 1, 2], "it is refused when it aims, before it breaks any"
+
+
+def test_a_place_of_another_kind_passes_where_it_is_allowed() -> None:
+    hosts.limit([{"places": [{"kind": "etcd", "name": "orders-*", "parts": ["left"]}]}])
+    gate.must_pass(step(python("lock", OTHERS, name="${cell}")), {"cell": "orders-1"}, {})
+    with pytest.raises(hosts.Outside, match="etcd prod/left is not among the allowed targets"):
+        gate.must_pass(step(python("lock", OTHERS, name="${cell}")), {"cell": "prod"}, {})
+    with pytest.raises(hosts.Outside, match="localhost is not among"):
+        gate.must_pass(step(python("some", OTHERS)), {}, {})
 
 
 def test_a_probe_follows_no_redirect_elsewhere(service: str) -> None:
@@ -208,11 +231,15 @@ def test_a_recovery_is_told_what_the_run_was_told(tmp_path: Path) -> None:
     hosts.limit([])
     gate.recall(tmp_path)
     assert (hosts.limits(), hosts.most()) == ([["localhost"]], {})
+    (tmp_path / gate.LIMITS).write_text('{"hosts": [["localhost"]], "counts_targets": true}')
+    gate.recall(tmp_path)
+    assert (hosts.limits(), hosts.most()) == ([["localhost"]], {}), "of a run that an older gameday began"
     for text in ("[]", "nonsense"):
         (tmp_path / gate.LIMITS).write_text(text)
         gate.recall(tmp_path)
         assert hosts.limits() == []
     (tmp_path / gate.LIMITS).unlink()
+    hosts.limit([])
     gate.keep(tmp_path)
     assert not (tmp_path / gate.LIMITS).exists(), "no limit leaves no file"
 

@@ -12,6 +12,8 @@ from gameday.experiment import load
 from gameday.guardrails import check as checking
 from gameday.guardrails.look import look
 from gameday.guardrails.observers import observers
+from gameday.places import Place
+from gameday.scopes import Scope
 from tests.guardrails import others
 
 THIS = {"targets": {"hosts": ["localhost"]}}
@@ -65,6 +67,7 @@ def probe(**probe: Any) -> Document:
 
 
 AT_HOME = {"hosts": ["localhost"]}
+CELLS = {"places": [{"kind": "etcd", "name": "orders-*", "parts": ["le*"]}]}
 BASE = {"base": {"type": "probe", "name": "find", "provider": command(), "targets": AT_HOME}}
 TOKEN = {"secrets": {"s": {"base": "http://prod.example"}}}
 OUTSIDE = "touches prod.example, which is not among the allowed targets"
@@ -218,6 +221,22 @@ ATTACKS: dict[str, tuple[Document, str]] = {
         f"on which host {OTHERS}.somewhere acts is not known; say it in the activity's targets:",
     ),
     "somebody's fault on another host": (method(python("on", host="prod.example")), OUTSIDE),
+    "somebody's fault that aims, on another host": (
+        method(python("some", host="ssh://prod.example")),
+        OUTSIDE,
+    ),
+    "somebody's fault that aims, on a host from a probe": (
+        {"configuration": BASE, **method(python("some", host="ssh://${base}"))},
+        LATER,
+    ),
+    "a fault in a system of another kind": (
+        method(python("lock", name="prod")),
+        "touches etcd prod/left, which is not among the allowed targets",
+    ),
+    "a fault in a part of a system that is not allowed": (
+        {**method(python("lock", name="orders-1", side="right")), "guardrails": {"targets": CELLS}},
+        "touches etcd orders-1/right, which is not",
+    ),
     "somebody's function": (method(python("call", where="localhost")), "touches is not known"),
     "targets that cannot be read": (
         {"controls": [{"name": "c", "provider": python("c"), "targets": {"host": "localhost"}}]},
@@ -264,6 +283,16 @@ GOOD: dict[str, Document] = {
     "a declared control": {"controls": [{"name": "c", "provider": python("c"), "targets": AT_HOME}]},
     "somebody's declared fault": method(python("somewhere"), targets=AT_HOME),
     "somebody's fault here": method(python("on", host="localhost")),
+    "somebody's fault that aims": method(python("some")),
+    "a fault in a system of another kind": {
+        **method(python("lock", name="orders-1", key="${base}")),
+        "configuration": {"base": {**BASE["base"], "targets": CELLS}},
+        "guardrails": {"targets": CELLS},
+    },
+    "a command that declares where in such a system": {
+        **method(command(), targets={"places": [{"kind": "etcd", "name": "orders-2", "parts": ["left"]}]}),
+        "guardrails": {"targets": CELLS},
+    },
     "a step of the lab": method(python("rejoin", "gameday.lab.steps", lab="/x", node="primary")),
     "a partition that tries nothing": method(python("partition", "gameday.faults.network", to=["10.0.0.1"])),
     "an SLI here": probe(tcp="[::1]:80"),
@@ -282,6 +311,44 @@ def test_a_fault_is_not_looked_for_where_nothing_may_be_touched() -> None:
     assert others.asked == []
     said(method(python("on", host="localhost")), {"blast-radius": {"count": 9}, **THIS})
     assert others.asked == ["localhost"]
+
+
+def test_a_fault_that_aims_says_how_many_it_hits_and_of_how_many() -> None:
+    three = method(python("some", count=3))
+    assert said(three, {"blast-radius": {"count": 3, "share": "34%"}}) == []
+    assert said(three, {"blast-radius": {"count": 2}}) == ["3 targets would be hit; 2 is the most"]
+    assert said(three, {"blast-radius": {"share": "33%"}}) == ["'it' hits 3 of 9 targets; 33% is the most"]
+
+
+def test_a_fault_that_aims_is_not_looked_for_where_nothing_may_be_touched() -> None:
+    said(method(python("some", host="prod.example")))
+    said(method(python("lock", name="prod")))
+    assert others.asked == []
+    said(method(python("some", host="localhost")))
+    assert others.asked == ["localhost"]
+
+
+def test_what_the_plan_saw_is_what_a_step_may_break() -> None:
+    whole = {"title": "t", "description": "d", "guardrails": {"blast-radius": {"count": 9}}}
+    steps = [step(python("some", count=3)), {**step(python("some", count=1)), "name": "one"}]
+    Path("x.yaml").write_text(yaml.safe_dump({**whole, "method": steps}))
+    assert checking.check(load(Path("x.yaml"))).most == {"it": 3}
+    Path("x.yaml").write_text(yaml.safe_dump({**whole, "method": steps, "guardrails": THIS}))
+    assert checking.check(load(Path("x.yaml"))).most is None
+
+
+def test_a_kind_that_has_a_key_of_its_own_is_written_there() -> None:
+    for kind, key in (("host", "hosts"), ("kubernetes", "kubernetes"), ("aws", "aws")):
+        with pytest.raises(ValueError, match=f"a place of kind {kind} is written under {key}"):
+            Scope.model_validate({"places": [{"kind": kind, "name": "*"}]})
+
+
+def test_a_place_without_a_part_is_allowed_by_name_alone() -> None:
+    scope = Scope.model_validate({"places": [{"kind": "etcd", "name": "orders"}]})
+    assert [scope.allows(Place("etcd", "orders", part)) for part in ("", "left")] == [True, False]
+    assert not scope.allows(Place("vault", "orders")) and not scope.allows(Place("host", "orders"))
+    assert not Scope(hosts=["*"]).allows(Place("host", "2130706433")), "an address that is not clear"
+    assert Scope(hosts=["localhost"]).allows(Place("host", "127.0.0.1"))
 
 
 @pytest.mark.parametrize("func", ["five", "two"])

@@ -65,7 +65,7 @@ def of_function(function: Callable[..., Any]) -> Finder | None:
     """The finder of a fault, or of another function of gameday; None for functions of others."""
     if aims(function):
         return _module("gameday.guardrails.finders.faults")
-    if is_fault(function) or function.__module__.startswith("gameday."):
+    if is_fault(function) or str(getattr(function, "__module__", "")).startswith("gameday."):
         return _module("gameday.guardrails.finders.unaimed")
     return None
 
