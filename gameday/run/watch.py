@@ -138,8 +138,9 @@ class Watch:
         return [fold.steadiness() for fold in self.folds]
 
     def outages(self, inject_ns: int) -> list[OutageSoFar]:
-        """Every outage so far that was not over when the fault came: all that has to be over."""
-        return [outage for fold in self.folds for outage in _since(fold, inject_ns)]
+        """Every outage so far that was not over when the fault came, of the SLIs that the RTO counts."""
+        counted = [fold.outages() for fold in self.folds if fold.sli.is_first_hand]
+        return [outage for found in counted for outage in found if not outage.is_over_by(inject_ns)]
 
     def is_away(self) -> bool:
         """Whether an outage of any SLI lasts, or may still go on."""
@@ -147,8 +148,7 @@ class Watch:
 
     def downtime(self, inject_ns: int) -> Downtime | None:
         """How long service has been away since the fault, as far as is known; None when no SLI missed."""
-        counted = [fold for fold in self.folds if fold.sli.is_first_hand]
-        found = [outage for fold in counted for outage in _since(fold, inject_ns)]
+        found = self.outages(inject_ns)
         if not found:
             return None
         return Downtime(min(each.impact_ns for each in found), max(each.until_ns for each in found))
@@ -159,11 +159,6 @@ class Watch:
         load = np.concatenate(parts or [NOTHING])
         over_s = RATES_OVER_NS / NS_PER_S
         return len(load) / over_s, float(np.count_nonzero((load["flags"] & OK) == 0) / over_s)
-
-
-def _since(fold: Fold, inject_ns: int) -> list[OutageSoFar]:
-    """The outages of an SLI that were not over when the fault came."""
-    return [outage for outage in fold.outages() if not outage.is_over_by(inject_ns)]
 
 
 def recorder_of(stem: str) -> str:
