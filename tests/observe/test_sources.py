@@ -117,7 +117,10 @@ def test_an_rto_needs_a_clock(tmp_path: Path) -> None:
         ({"slis": [{**probe("a"), "query": "x"}]}, "takes no query; it goes with source: prometheus"),
         ({"slis": [{**probe("a"), "good": "value < 1"}]}, "gives no values"),
         ({"slis": [asks("ordrs")]}, "unknown source 'ordrs'"),
-        ({"prometheus": {"url": "http://p", "every": "3s"}}, "may hold less than two readings"),
+        (
+            {"slis": [lag()], "prometheus": {"url": "http://p", "every": "3s"}},
+            "may hold less than two readings",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_told(tmp_path: Path, text: dict[str, Any], words: str) -> None:
