@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from gameday.experiment.blocks import Block
+from gameday.reading import Unreadable, read_bytes
 
 LARGEST_BYTES = 1_000_000  # of a certificate, a key or a bundle
 
@@ -32,7 +33,7 @@ class Tls(Block):
     def under(self, folder: Path) -> Tls:
         """The same, with whole paths."""
         given = {name: getattr(self, name) for name in Tls.model_fields}
-        return Tls(**{name: str((folder / path).resolve()) for name, path in given.items() if path})
+        return Tls(**{name: str((folder / path).absolute()) for name, path in given.items() if path})
 
 
 def context(tls: Tls) -> ssl.SSLContext:
@@ -86,13 +87,12 @@ def trouble(tls: Tls, folder: Path) -> tuple[str, str] | None:
 
 def _unreadable(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            is_large = len(file.read(LARGEST_BYTES + 1)) > LARGEST_BYTES
+        read_bytes(path, LARGEST_BYTES)
     except FileNotFoundError:
         return f"there is no file {path}; the path is relative to this file"
-    except (OSError, ValueError) as error:
-        return f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
-    return f"{path} is too large for a certificate" if is_large else None
+    except Unreadable as error:
+        return f"{path} cannot be read: {error}"
+    return None
 
 
 def _in_words(error: Exception) -> str:

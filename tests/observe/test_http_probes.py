@@ -213,7 +213,7 @@ def test_a_client_shows_its_certificate_and_believes_its_authority(authority: Au
     ("tls", "words"),
     [
         ({"ca": "gone.pem"}, "there is no file"),
-        ({"ca": "."}, "cannot be read: Is a directory"),
+        ({"ca": "."}, "cannot be read: it is a folder"),
         ({"ca": "drill.yaml"}, "drill.yaml cannot be used"),
         ({"cert": "a.crt", "key": "b.key"}, "the key is not that of the certificate"),
         ({"cert": "closed.crt", "key": "closed.key"}, "its private key has a password"),
