@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from gameday.evidence.pack import Pack
 from gameday.evidence.verify import verify
@@ -180,6 +181,45 @@ def test_an_answer_has_a_limit() -> None:
 def test_an_answer_that_is_none_of_prometheus_is_told(data: dict[str, Any]) -> None:
     with pytest.raises((LookupError, TypeError, ValueError, Refused)):
         _series(json.loads(json.dumps(data)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (web.Response(status=503, text="Service Unavailable"), "HTTP 503"),
+        (web.Response(status=422, text='{"status": "error", "error": "many-to-many"}'), "HTTP 422"),
+        (web.Response(status=307, headers={"Location": "/elsewhere"}), "HTTP 307"),
+        (web.Response(text="<html>"), "HTTP 200"),
+        (web.Response(text="[" * 100_000), "HTTP 200"),
+        (web.Response(text='{"status": "success", "data": {"resultType": "vector"}}'), "HTTP 200"),
+        (web.Response(text='{"status": "success", "data": null}'), "HTTP 200"),
+    ],
+    ids=["503", "422", "redirect", "html", "deep", "half", "null"],
+)
+def test_an_answer_without_a_value_is_not_known(answer: web.Response, error: str) -> None:
+    seen: list[str] = []
+
+    async def give(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        return answer
+
+    async def whole() -> Answer:
+        app = web.Application()
+        app.add_routes([web.route("*", "/{path:.*}", give)])
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        asking = asker(Client(Prometheus.model_validate({"url": url})), "lag", LOW)
+        try:
+            return await asking.ask()
+        finally:
+            await asking.close()
+            await runner.cleanup()
+
+    told = asyncio.run(whole())
+    assert (told.ok, told.error) == (False, error) and math.isnan(told.value)
+    assert seen == ["/api/v1/query"]
 
 
 def test_a_drill_is_measured_by_who_asks_the_service_and_needs_no_plug_in_afterwards(
