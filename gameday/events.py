@@ -83,8 +83,8 @@ class Event(StrEnum):
     )
     RECEIVER_LOST = (
         "receiver-lost",
-        "the receiver of alarms has ended; the run goes on without it",
-        "the receiver of alarms ended (exit code {exit_code})",
+        "no alarms are received any more: {reason}",
+        "the receiver of alarms was lost: {reason}",
     )
     # how an undo goes
     UNDOING = "undoing", "undoing: {step} {detail}"

@@ -46,6 +46,10 @@ class GivenUp(GamedayError):
 @KEY
 @TIME_STAMP
 @TRUST
+@click.option("--listen", metavar="IP:PORT", help="Receive alarms there, of Alertmanager or Grafana.")
+@click.option(
+    "--listen-token-file", type=FILE, help="The token that they must have. Default: GAMEDAY_LISTEN_TOKEN."
+)
 @PLAIN
 def run(
     file: Path,
@@ -54,13 +58,16 @@ def run(
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
+    listen: str | None,
+    listen_token_file: Path | None,
     plain: bool,
 ) -> None:
     """Play the experiment in FILE and judge it.
 
     Standard output ends with the path of the run's folder; everything else goes to standard error.
     """
-    _play(file, variables, results, rollbacks, plain, key, time_stamp)
+    listen_at = None if listen is None else (listen, listen_token_file)
+    _play(file, variables, results, rollbacks, plain, key, time_stamp, listen_at)
 
 
 @click.command()
@@ -281,6 +288,7 @@ def _play(
     plain: bool,
     key: str | None = None,
     time_stamp: str | None = None,
+    listen: tuple[str, Path | None] | None = None,
 ) -> None:
     """Load, check that everything answers, run, and end with the run's exit code."""
     from gameday.experiment import load
@@ -294,14 +302,17 @@ def _play(
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.options import Options
+    from gameday.run.receiving import Listening
     from gameday.run.runner import run
 
     how = sealing(key, time_stamp, file)
+    listening = None if listen is None else Listening.at(*listen)
     check_activities(experiment, validation)
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
-    outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
+    options = Options(results, variables, rollbacks, permit, how, listening)
+    outcome = run(experiment, options, view_of(plain))
     say(outcome.pack.folder)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
+from gameday.run.receiving import Listening
 
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
@@ -16,7 +17,7 @@ HASHES_ALONE = Sealing()
 class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
-    permit: what the guardrails said. sealing: how the evidence is sealed.
+    permit: what the guardrails said. sealing: how the evidence is sealed. listening: where alarms come in.
     """
 
     results: Path
@@ -24,3 +25,4 @@ class Options:
     rollbacks: str | None = None
     permit: Permit = NO_RULES
     sealing: Sealing = HASHES_ALONE
+    listening: Listening | None = None
