@@ -63,6 +63,7 @@ class Event(StrEnum):
     WORKERS_AWAITED = "workers-awaited", "start {count} workers with: {command}"
     PHASE = "phase", "── {name}"
     RECOVERED = "recovered", "service is back and has stayed so"
+    ESTIMATED = "estimated", "live figures are estimates from here on, the record's are not: {reason}"
     DEADLINE = "deadline", "deadline: {reason}", "{reason}"
     # what the engine plays
     STEP_STARTED = "step-started", _started
@@ -88,6 +89,7 @@ class Event(StrEnum):
     )
     # how an undo goes
     UNDOING = "undoing", "undoing: {step} {detail}"
+    SETTLING = "settling", "settling: {step} {detail}"
     UNDONE = "undone", "undone: {step} {detail}"
     UNDO_FAILED = "undo-failed", "undo failed: {step} {detail}", "the undo of '{step}' failed: {detail}"
     # what people and alarms say

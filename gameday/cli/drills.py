@@ -14,6 +14,7 @@ from gameday.cli.options import (
     KEY,
     PLAIN,
     RESULTS,
+    RESULTS_HERE,
     ROLLBACKS,
     TIME_STAMP,
     TRUST,
@@ -21,6 +22,7 @@ from gameday.cli.options import (
     as_mapping,
     sealing,
 )
+from gameday.cli.publish import Destination
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError, InvalidInput
 
@@ -54,7 +56,7 @@ class GivenUp(GamedayError):
 def run(
     file: Path,
     variables: tuple[str, ...],
-    results: Path,
+    results: Path | str,
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
@@ -64,7 +66,8 @@ def run(
 ) -> None:
     """Play the experiment in FILE and judge it.
 
-    Standard output ends with the path of the run's folder; everything else goes to standard error.
+    Standard output ends with the path of the run's folder; everything else goes to standard error. With the
+    URL of a shelf that folder is in ./results, and the sealed run is published there when it is over.
     """
     listen_at = None if listen is None else (listen, listen_token_file)
     _play(file, variables, results, rollbacks, plain, key, time_stamp, listen_at)
@@ -152,7 +155,7 @@ def schema(of_record: bool) -> None:
 @click.command()
 @click.argument("run_name", metavar="[RUN]", required=False)
 @VARIABLES
-@RESULTS
+@RESULTS_HERE
 @KEY
 @TIME_STAMP
 @TRUST
@@ -173,12 +176,12 @@ def recover(
     folder. What another user's gameday wrote, or one on another machine, is shown and left alone without
     --trust. Ends with 5 while something is still owed, a rollback failed, or a record cannot be written.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.run.custody import Custody
     from gameday.run.recovery import unfinished
 
     results = results.resolve()
-    named = [Custody.of(pack.find(results, run_name))] if run_name else []
+    named = [Custody.of(shelf.find(results, run_name))] if run_name else []
     chosen = named or [left.custody for left in unfinished(results)]
     if not chosen:
         say("nothing to recover: every run has come to its end")
@@ -190,7 +193,7 @@ def recover(
 def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: Callable[[], Sealing]) -> bool:
     """Finish a run and say how that went; whether it is finished. What goes wrong there stops no other."""
     from gameday.run.foreign import would_play
-    from gameday.run.recovery import StillRunning, recover_from_disk
+    from gameday.run.recovery import StillRunning, lacks, recover_from_disk
 
     run_id = custody.pack.run_id
     if custody.is_foreign and not trust and (acts := list(would_play(custody))):
@@ -199,6 +202,8 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
             say(f"  {act}", err=True)
         say(f"if that is what you want: gameday recover {custody.pack.folder} --trust", err=True)
         return False
+    for lack in lacks(custody):
+        say(f"{run_id}: {lack}", err=True)
     try:
         left = recover_from_disk(custody, variables, how)
     except KeyboardInterrupt:
@@ -222,13 +227,13 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
 @click.option("--all", "is_all", is_flag=True, help="Stop every run and block new ones.")
 @click.option("--lift", is_flag=True, help="Allow runs again.")
 @click.option("--why", default="stopped by hand", show_default=True, help="What the record will say.")
-@RESULTS
+@RESULTS_HERE
 def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path) -> None:
     """Stop RUN, or all runs, within a fraction of a second; everything is undone.
 
     With --all new runs are blocked until `gameday halt --lift`.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.run import killswitch
 
     if lift:
@@ -241,7 +246,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
             raise GamedayError(f"cannot make the folder {results}: {error.strerror}") from None
         say(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
-        chosen = pack.find(results, run_name or "latest")
+        chosen = shelf.find(results, run_name or "latest")
         if chosen.record.exists():
             raise GamedayError(f"run {chosen.run_id} has come to its end; there is nothing to halt")
         say(f"thrown: {killswitch.throw(chosen.folder, why)}")
@@ -253,7 +258,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 @RESULTS
 @TRUST
 @PLAIN
-def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
+def demo(name: str, is_list: bool, results: Path | str, plain: bool) -> None:
     """Play a real disaster-recovery drill on this machine, in about a minute.
 
     The systems are real and live in a folder of their own: PostgreSQL with a streaming standby, and an
@@ -283,7 +288,7 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
 def _play(
     file: Path,
     variables: tuple[str, ...],
-    results: Path,
+    results: Path | str,
     rollbacks: str | None,
     plain: bool,
     key: str | None = None,
@@ -311,11 +316,12 @@ def _play(
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
-    options = Options(results, variables, rollbacks, permit, how, listening)
+    destination = Destination.of(results)
+    options = Options(destination.folder, variables, rollbacks, permit, how, listening=listening)
     outcome = run(experiment, options, view_of(plain))
     say(outcome.pack.folder)
-    if outcome.exit_code:
-        sys.exit(outcome.exit_code)
+    if code := destination.take(outcome):
+        sys.exit(code)
 
 
 COMMANDS = (demo, validate, plan, approve, run, recover, halt, schema)

@@ -14,13 +14,6 @@ from gameday.units import duration_s
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
 
-RESULTS = click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="The folder in which every run has its own.",
-)
 PLAIN = click.option(
     "--plain", is_flag=True, help="One line an event, for logs and CI; the default without a terminal."
 )
@@ -54,6 +47,36 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return length_s
 
 
+class Shelf(click.ParamType):  # type: ignore[type-arg]
+    """A results folder as a path, or the URL of one as a text."""
+
+    name = "folder"
+
+    def __init__(self, *, is_here: bool = False) -> None:
+        self.is_here = is_here
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        if "://" not in str(value):
+            return Path(str(click.Path(file_okay=False).convert(value, param, ctx)))
+        if self.is_here:
+            self.fail("write a folder of this machine: a run that is not over is at no URL", param, ctx)
+        return str(value)
+
+
+RESULTS = click.option(
+    "--results",
+    type=Shelf(),
+    default="results",
+    show_default=True,
+    help="The folder in which every run has its own, or a URL such as s3://bucket/path.",
+)
+RESULTS_HERE = click.option(
+    "--results",
+    type=Shelf(is_here=True),
+    default="results",
+    show_default=True,
+    help="The folder in which every run has its own.",
+)
 LIMIT = click.option(
     "--limit",
     "limit_s",

@@ -230,7 +230,7 @@ class _Check:
                 self.at_value(("halt", index, "when"), f"there is no SLI '{condition.sli}'{meant}")
         for path, message in tls.troubles(blocks, self.path.parent):
             self.at_value(path, message)
-        return self._with_observers(blocks)
+        return self._with_observers(tls.resolved(blocks, self.path.parent))
 
     def _with_observers(self, blocks: Blocks) -> Blocks:
         """Objectives need something that measures them."""

@@ -8,7 +8,7 @@ with the highest score. Scores are whole numbers, so that every machine finds th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -49,10 +49,14 @@ def smoothed(bad: int, total: int) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The first and the last bad sample of an outage, as places in `Windows.bad`."""
+    """The first and the last bad sample of an outage, as places in `Windows.bad`.
+
+    settled_ns: a sample that is scheduled later changes nothing about it.
+    """
 
     first: int
     last: int
+    settled_ns: int = field(default=0, compare=False)
 
 
 def find_core(windows: Windows, miss: int, floor: int, steady: Fraction, sustain_ns: int) -> Core:
@@ -62,14 +66,15 @@ def find_core(windows: Windows, miss: int, floor: int, steady: Fraction, sustain
     """
     low = int(np.searchsorted(windows.bad, max(int(windows.starts[miss]), floor)))
     seen = int(np.searchsorted(windows.bad, miss, side="right")) - 1
-    found = Core(low, seen)
+    found, settled_ns = Core(low, seen), 0
     for _ in range(ROUNDS):
         scores = Scores.of(share_of(windows, found), steady)
         again = _best(windows, low, seen, miss, scores, sustain_ns)
+        settled_ns = max(settled_ns, again.settled_ns)
         if again == found:
             break
         found = again
-    return found
+    return replace(found, settled_ns=settled_ns)
 
 
 def share_of(windows: Windows, core: Core) -> Fraction:
@@ -93,10 +98,11 @@ def _best(windows: Windows, low: int, seen: int, miss: int, scores: Scores, sust
         if len(over) or low + size >= len(windows.bad):
             break
         size *= 2
-    best = int(end[over[0] if len(over) else -1])
+    seen_until = int(over[0]) if len(over) else len(bad) - 1
+    best = int(end[seen_until])
     # a window that missed before the best stretch began is part of the outage too
     first = start[best] if bad[start[best]] <= miss else start[end[at_miss]]
-    return Core(low + int(first), low + best)
+    return Core(low + int(first), low + best, int(until_ns[seen_until]))
 
 
 def _highest(bad: Times, scores: Scores) -> tuple[Times, Times]:

@@ -102,75 +102,94 @@ def find_outages(judged: Judged, criteria: Criteria) -> list[Outage]:
     """Every outage in the samples, in order; linear in the number of samples."""
     if not len(judged):
         return []
-    search = _Search(judged, criteria, Windows.of(judged, criteria.objective, criteria.window_ns))
-    return [search.outage(floor, core, back) for floor, core, back in search.cores()]
+    search = Search(judged, criteria, Windows.of(judged, criteria.objective, criteria.window_ns))
+    return [_outage(search, found) for found in search.outages()]
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class Found:
+    """An outage as indices of samples.
+
+    floor: where it may have begun at the earliest. miss: the first sample whose window misses. back: the
+    first good sample after the core; None when the objective was not seen to hold for the sustain period.
+    """
+
+    floor: int
+    miss: int
+    core: Core
+    back: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
     """The search for the outages of an SLI."""
 
     judged: Judged
     criteria: Criteria
     windows: Windows
 
-    def cores(self) -> Iterator[tuple[int, Core, int | None]]:
-        """Each outage: where it may have begun at the earliest, its core, and the first good sample after it.
-
-        That sample is None when the objective was not seen to hold for the sustain period.
-        """
-        floor = 0
+    def outages(self, floor: int = 0) -> Iterator[Found]:
+        """Each outage, in order, in the samples from `floor` on."""
         miss = self.windows.first_miss(floor)
         while miss is not None:
-            core, back, miss = self._grown(self._core(miss, floor))
-            yield floor, core, back
+            core, back, next_miss = self.grown(self.core(miss, floor))
+            yield Found(floor, miss, core, back)
             if back is None:
                 return
-            floor = back
+            floor, miss = back, next_miss
 
-    def _grown(self, core: Core) -> tuple[Core, int | None, int | None]:
+    def grown(self, core: Core) -> tuple[Core, int | None, int | None]:
         """A core with its relapses, the first good sample after it, and the next window that misses."""
         while True:
-            back = self._next_good(int(self.windows.bad[core.last]) + 1)
+            back = self.next_good(int(self.windows.bad[core.last]) + 1)
             if back is None:
                 return core, None, None
             miss = self.windows.first_miss(back)
-            if miss is None or miss >= self._sustained(back):
-                return core, back if self._is_seen_whole(back) else None, miss
-            core = Core(core.first, self._core(miss, back).last)
+            if miss is None or miss >= self.sustained(back):
+                since_ns = int(self.judged.scheduled_ns[back])
+                return core, back if self.has_lasted(since_ns) else None, miss
+            relapse = self.core(miss, back)
+            core = Core(core.first, relapse.last, max(core.settled_ns, relapse.settled_ns))
 
-    def _core(self, miss: int, floor: int) -> Core:
+    def core(self, miss: int, floor: int) -> Core:
+        """The core of the outage that shows at the window of a sample."""
         return find_core(self.windows, miss, floor, self.criteria.steady, self.criteria.sustain_ns)
 
-    def _sustained(self, back: int) -> int:
+    def sustained(self, back: int) -> int:
         """The end of the sustain period that begins at a sample."""
         until_ns = self.judged.scheduled_ns[back] + self.criteria.sustain_ns
         return int(np.searchsorted(self.judged.scheduled_ns, until_ns, side="right"))
 
-    def _is_seen_whole(self, back: int) -> bool:
-        times = self.judged.scheduled_ns
-        until_ns = times[back] + self.criteria.sustain_ns
-        return bool(times[-1] >= until_ns - (self.criteria.period_ns or 0))
+    def has_lasted(self, since_ns: int) -> bool:
+        """Whether samples were seen for a whole sustain period since a moment."""
+        until_ns = since_ns + self.criteria.sustain_ns
+        return bool(self.judged.scheduled_ns[-1] >= until_ns - (self.criteria.period_ns or 0))
 
-    def _next_good(self, index: int) -> int | None:
+    def next_good(self, index: int) -> int | None:
+        """The first good sample from an index on."""
         good = self.judged.good[index:]  # any and argmax look no further than the first one
         return index + int(good.argmax()) if good.any() else None
 
-    def outage(self, floor: int, core: Core, back: int | None) -> Outage:
-        """An outage with its bounds."""
-        judged, criteria = self.judged, self.criteria
-        first, last = int(self.windows.bad[core.first]), int(self.windows.bad[core.last])
-        sure = sure_edges(self.windows, core, criteria.steady)
-        sustained = len(judged) if back is None else self._sustained(back)
-        edges = Edges(floor, first, last, *sure, sustained)
-        recovered_ns = None if back is None else int(answers_after(judged, back, sustained)[0])
-        longest_ns = longest_good_ns(judged, criteria.longest_good_ns, first, recovered_ns)
-        limits = Limits(longest_ns, criteria.period_ns, criteria.steady)
-        return Outage(
-            impact_ns=int(judged.scheduled_ns[first]),
-            recovered_ns=recovered_ns,
-            began=began(judged, edges, limits),
-            ended=None if back is None else ended(judged, edges, back, limits),
-            bad=core.last - core.first + 1,
-            total=last - first + 1,
-        )
+    def answered_ns(self, back: int) -> int:
+        """When the first good answer to a good sample, or to a later one, was complete."""
+        return int(answers_after(self.judged, back, self.sustained(back))[0])
+
+
+def _outage(search: Search, found: Found) -> Outage:
+    """An outage with its bounds."""
+    judged, criteria, core, back = search.judged, search.criteria, found.core, found.back
+    first, last = int(search.windows.bad[core.first]), int(search.windows.bad[core.last])
+    sure = sure_edges(search.windows, core, criteria.steady)
+    sustained = len(judged) if back is None else search.sustained(back)
+    edges = Edges(found.floor, first, last, *sure, sustained)
+    recovered_ns = None if back is None else search.answered_ns(back)
+    longest_ns = longest_good_ns(judged, criteria.longest_good_ns, first, recovered_ns)
+    limits = Limits(longest_ns, criteria.period_ns, criteria.steady)
+    return Outage(
+        impact_ns=int(judged.scheduled_ns[first]),
+        recovered_ns=recovered_ns,
+        began=began(judged, edges, limits),
+        ended=None if back is None else ended(judged, edges, back, limits),
+        bad=core.last - core.first + 1,
+        total=last - first + 1,
+    )

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gameday.measure.outage import Outage
 from gameday.measure.plan import SliPlan
 from gameday.units import percent
 
 
 @dataclass(frozen=True, slots=True)
 class Steadiness:
-    """An SLI since the start of the baseline: its good share, None without samples, and its outages."""
+    """An SLI since the start of the baseline: its good share, None without samples; if a window missed."""
 
     sli: SliPlan
     share: Fraction | None
-    outages: tuple[Outage, ...]
+    has_missed: bool
 
 
 def trouble(slis: Sequence[Steadiness]) -> str | None:
@@ -25,7 +24,7 @@ def trouble(slis: Sequence[Steadiness]) -> str | None:
     for each in slis:
         if each.share is None:
             return f"'{each.sli.name}' has no samples in the baseline"
-        if each.outages:
+        if each.has_missed:
             return (
                 f"'{each.sli.name}' missed its objective before the method: it was at {percent(each.share)}, "
                 f"objective {each.sli.objective}"

@@ -29,14 +29,21 @@ class Windows:
     slack: Times
 
     @classmethod
-    def of(cls, judged: Judged, objective: Fraction, window_ns: int) -> Windows:
-        """Every window; one that begins before the first sample is filled up with good ones."""
+    def of(cls, judged: Judged, objective: Fraction, window_ns: int, known: int | None = None) -> Windows:
+        """Every window; one that begins before the first sample is filled up with good ones.
+
+        known: of samples whose beginning was left out, those at the start whose windows are known to hold.
+        The windows of all others must be whole.
+        """
         starts = window_starts(judged.scheduled_ns, window_ns)
         sums = balance(judged.good, objective)
         slack = sums[1:] - sums[starts]
-        whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[0] + window_ns))
-        missing = whole - 1 - np.arange(whole)
-        slack[:whole] += missing * (objective.denominator - objective.numerator)
+        if known is None:
+            whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[0] + window_ns))
+            missing = whole - 1 - np.arange(whole)
+            slack[:whole] += missing * (objective.denominator - objective.numerator)
+        else:
+            slack[:known] = 0
         # of samples of one moment only the last one's window is whole
         is_last = np.append(np.diff(judged.scheduled_ns) > 0, True)
         misses = np.flatnonzero((slack < 0) & is_last)

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gameday import clock, phases, redact
+from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
@@ -21,9 +22,9 @@ from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run import inbox, logs, signals, undo
-from gameday.run.claim import Claim
-from gameday.run.crew import Crew, Lost, undoer
+from gameday.run import inbox, logs, signals
+from gameday.run.claim import Claim, Renewal
+from gameday.run.crew import TICK_S, Crew, Lost, undoer
 from gameday.run.custody import Custody
 from gameday.run.desk import Desk
 from gameday.run.halt import HaltRules
@@ -68,7 +69,8 @@ class Clockwork:
         listening = options.listening
         self.receiving = Receiving(listening, custody, self.timeline) if listening is not None else None
         self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, custody, launch)
+        self.renewal = Renewal(claim)
+        self.crew = Crew(experiment, custody, launch, claim.shared())
         self.desk = Desk(self.timeline)
         self.inbox = Inbox(inbox.folder_of(custody), self.timeline, self.desk)
         self.reserve = Reserve(folder.folder)
@@ -111,18 +113,26 @@ class Clockwork:
         self.crew.go_on()
         self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
 
-    def pump(self) -> None:
+    def pump(self, within_s: float = TICK_S) -> None:
         """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
-        self.crew.listen(self.heard)
+        self.crew.listen(self.heard, within_s)
         self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
+        self.keep_the_claim()
         if why := self.timeline.check():
             raise Halt(why)
         if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
             raise Halt(why)
         self.crew.look_after()
         self.look_after_guardian()
+
+    def keep_the_claim(self) -> None:
+        """Renew the right to break the service. Raises Halt when it is lost."""
+        try:
+            self.renewal.when_due()
+        except GamedayError as lost:
+            raise Halt(str(lost)) from None
 
     def look_after_guardian(self) -> None:
         """Start another guardian when this one was killed."""
@@ -132,8 +142,10 @@ class Clockwork:
 
     def look_on(self) -> None:
         """Watch while everything is put back, which a folder that cannot be read must not stop."""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, GamedayError):
             self.watch_on()
+            self.look_after_guardian()
+            self.renewal.when_due()
 
     def watch_on(self) -> None:
         """Read what is new, hear what is said, and show what is going on."""
@@ -142,9 +154,11 @@ class Clockwork:
             self.receiving.look()
         self.inbox.take_in()
         self.desk.expire(clock.now_ns())
-        self.watch.read_on()
+        self.watch.read_on(self.steady)
+        for reason in self.watch.estimates():
+            self.timeline.add(Event.ESTIMATED, reason=reason)
         phase = next(reversed(self.phases), "starting")
-        now = Now(clock.now_ns(), phase, self.steady, inject_ns(self.steps), self.watch, self.plan)
+        now = Now(clock.now_ns(), phase, inject_ns(self.steps), self.watch, self.plan)
         self.view.tick(now)
 
     def heard(self, event: str, message: dict[str, Any]) -> None:
@@ -198,9 +212,13 @@ class Clockwork:
         finally:
             os._exit(UNDO_OWED)
 
+    def undo_what_is_owed(self, tick: Callable[[], None]) -> None:
+        """Play the undo log. An undo may take its time: meanwhile `tick` is called as time passes."""
+        self.undoer.play(self.custody.undo_log, self.undo_goes, tick)
+
     def undo_goes(self, event: Event, entry: Entry, detail: str) -> None:
-        """Record how an undo goes; while one is tried, the runner is silent."""
-        self.guardian.beat(undo.LONGEST_S)
+        """Record how an undo goes."""
+        self.guardian.beat()
         self.timeline.undo(event, entry, detail)
 
     def follow(self) -> None:
@@ -218,7 +236,7 @@ class Clockwork:
         return {
             "custody": str(self.custody.folder),
             "runner": asdict(runner) if runner is not None else None,
-            "claim": claim.lock.descriptor,
+            "claim": claim.shared(),
             "sealing": asdict(self.options.sealing),
             "secrets": redact.known(),
         }

@@ -37,8 +37,9 @@ from chaoslib.types import Schedule, Strategy
 from gameday import asking, clock, redact
 from gameday.events import Event
 from gameday.guardrails.gate import must_pass
-from gameday.phases import UNDO
+from gameday.phases import METHOD, UNDO
 from gameday.processes import import_from_here
+from gameday.run.claim import Claim, held
 from gameday.run.declared import Declared
 from gameday.run.feed import Feed
 from gameday.run.line import Line
@@ -101,7 +102,8 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     variables: tuple[Any, Any] = (convert_vars(orders["variables"]) or {}, {})
     declared = Declared(experiment, variables[0])
     strategy = Strategy.from_string(hypothesis)
-    with errors_end_activities_only(feed, declared), Runner(strategy, Schedule()) as runner:
+    claim = held(orders["claim"]) if orders.get("claim") else None
+    with errors_end_activities_only(feed, declared, claim), Runner(strategy, Schedule()) as runner:
         runner.register_event_handler(feed)
         try:
             if "left_journal" in orders:
@@ -161,7 +163,7 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]:
+def errors_end_activities_only(feed: Feed, declared: Declared, claim: Claim | None) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
@@ -175,6 +177,8 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
         try:
             must_pass(activity, configuration, secrets)
+            if claim is not None and feed.part == METHOD and activity.get("type") == "action":
+                claim.renew()  # looked at again before anything is broken
             declared.owe(activity, configuration)
             return printable(run_activity(activity, configuration, secrets))
         except ActivityFailed:

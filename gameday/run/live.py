@@ -125,7 +125,7 @@ class LivePage(View):
 
     def clock(self, now: Now) -> RenderableType:
         """The running RTO clock in large."""
-        downtime = None if now.inject_ns is None else now.watch.downtime(now.steady, now.inject_ns)
+        downtime = None if now.inject_ns is None else now.watch.downtime(now.inject_ns)
         if downtime is None:
             return Text("")
         is_over = downtime.is_over(now.at_ns)

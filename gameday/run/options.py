@@ -17,7 +17,8 @@ HASHES_ALONE = Sealing()
 class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
-    permit: what the guardrails said. sealing: how the evidence is sealed. listening: where alarms come in.
+    permit: what the guardrails said. sealing: how the evidence is sealed. books, claims: the addresses where
+    undo logs and claims lie, None for this host. listening: where alarms come in, None for nowhere.
     """
 
     results: Path
@@ -25,4 +26,6 @@ class Options:
     rollbacks: str | None = None
     permit: Permit = NO_RULES
     sealing: Sealing = HASHES_ALONE
+    books: str | None = None
+    claims: str | None = None
     listening: Listening | None = None

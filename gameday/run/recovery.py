@@ -18,9 +18,11 @@ from typing import Any
 from gameday import clock, redact
 from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
-from gameday.evidence.pack import SEAL, Pack, packs
+from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
+from gameday.evidence.shelf import packs
+from gameday.faults import context
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
 from gameday.guardrails import gate
@@ -107,6 +109,14 @@ def is_recorded(pack: Pack) -> bool:
     return isinstance(record, dict) and version_of(record) < SEALED_SINCE
 
 
+def lacks(custody: Custody) -> Iterator[str]:
+    """What undos of a run need and nobody has here, a line each: they stay owed, the others are played."""
+    for entry in custody.undo_log.owed():
+        if missing := context.missing(entry.call, os.environ):
+            what = f"'{entry.step or entry.fault}' will not be undone; missing: {', '.join(missing)}"
+            yield f"{what}; put that in place and recover again"
+
+
 def has_ended(custody: Custody) -> bool:
     """Whether a run has come to its end: it is recorded, and owes nothing."""
     return is_recorded(custody.pack) and not custody.undo_log.owed()
@@ -119,11 +129,12 @@ def recover(
     rollbacks: Rollbacks | None,
     tell: Listener = lambda entry: None,
     launch: Launch = AS_PROCESSES,
+    tick: Callable[[], None] = lambda: None,
 ) -> Recovered:
     """Finish a run. Raises StillRunning when somebody is at it.
 
     One that has come to its end, perhaps only just, is left as it is. sealing: asked once everything is put
-    back.
+    back. tick: called again and again until then.
     """
     pack, lock = custody.pack, custody.lock
     if custody.is_foreign and has_ended(custody):
@@ -146,7 +157,7 @@ def recover(
         if not custody.is_foreign:
             Inbox(folder_of(custody), timeline).take_in_left()
         timeline.add(Event.ABORTED, reason=reason)
-        made = put_back(custody, timeline, rollbacks, launch)
+        made = put_back(custody, timeline, rollbacks, launch, tick)
         timeline.tie_clocks()
         logs.finish()
         if pack.folder.exists():  # else there is nothing to judge, and nowhere to say so
@@ -215,7 +226,13 @@ def working_in(custody: Custody) -> Iterator[None]:
         os.chdir(here)
 
 
-def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, launch: Launch) -> Recovered:
+def put_back(
+    custody: Custody,
+    timeline: Timeline,
+    rollbacks: Rollbacks | None,
+    launch: Launch,
+    tick: Callable[[], None],
+) -> Recovered:
     """Undo, then play the rollbacks if the method had begun and its engine did not end, then undo again."""
     log = custody.undo_log
     player = undoer(custody, launch)
@@ -229,15 +246,15 @@ def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, 
 
     failed: tuple[str, ...] = ()
     try:
-        owed = player.play(log, timeline.undo)
+        owed = player.play(log, timeline.undo, tick)
         has_begun = any(event.get("name") == METHOD for event in events)
         has_ended = any(event.get("event") == Event.ENGINE_ENDED for event in events)
         if has_begun and not has_ended:
             if rollbacks is None:
                 failed = ("the rollbacks, as the experiment cannot be read",)
             else:
-                failed = rollbacks.play(custody, launch, hear)
-                owed = player.play(log, timeline.undo)
+                failed = rollbacks.play(custody, launch, hear, tick)
+                owed = player.play(log, timeline.undo, tick)
     finally:
         player.dismiss()
     return Recovered(tuple(owed), failed)

@@ -11,7 +11,7 @@ import math
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
-from gameday.evidence import keep, pack
+from gameday.evidence import keep, shelf
 from gameday.experiment import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
@@ -19,7 +19,7 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs, rollbacks
-from gameday.run.claim import Claim
+from gameday.run.claim import claim_on
 from gameday.run.clockwork import Clockwork, Halt
 from gameday.run.crew import Lost
 from gameday.run.custody import Custody
@@ -47,12 +47,12 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     put back, when its folder can no longer be written.
     """
     check_unfinished(experiment, options.results)
-    claim = Claim(experiment)
+    claim = claim_on(experiment, options.claims)
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
-    folder = pack.create(options.results, redact.name(experiment.title))
+    folder = shelf.create(options.results, redact.name(experiment.title))
     hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
-    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
+    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks, options.books)
     gate.keep(custody.folder)
     lock = custody.lock
     lock.take()
@@ -61,7 +61,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     except GamedayError:
         custody.end()
         raise
-    claim.sign(folder.folder)
+    claim.sign(str(folder.folder))
     view = Unfailing(view)
     game = Run(experiment, options, custody, claim, view, launch)
     try:
@@ -83,7 +83,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     if not custody.undo_log.owed():
         custody.end()
     lock.release()
-    claim.lock.release()
+    claim.let_go()
     view.end(custody.pack, record, sealed)
     return Outcome(custody.pack, record)
 
@@ -157,8 +157,8 @@ class Run(Clockwork):
 
     def see_it_steady(self) -> None:
         """Raises Unsteady when a window of an SLI has missed its objective since the baseline began."""
-        seen = self.watch.steadiness(self.phases[phases.BASELINE], clock.now_ns())
-        if trouble := steady.trouble(seen):
+        self.until(lambda: not self.watch.is_behind, START_WITHIN_S, "the samples of the baseline")
+        if trouble := steady.trouble(self.watch.steadiness()):
             raise Unsteady(trouble)
 
     def method(self) -> None:
@@ -177,7 +177,7 @@ class Run(Clockwork):
         if not self.plan.slis or injected_ns is None:
             return
         limit_ns = round((self.plan.deadline + self.plan.sustain) * clock.NS_PER_S)
-        while not self.is_back():
+        while not self.is_back(injected_ns):
             if clock.now_ns() > injected_ns + limit_ns:
                 self.timeline.add(
                     Event.DEADLINE, reason=f"service was not back after {self.plan.deadline:g} s"
@@ -186,17 +186,13 @@ class Run(Clockwork):
             self.wait(LOOK_FOR_RECOVERY_EVERY_S)
         self.timeline.add(Event.RECOVERED)
 
-    def is_back(self) -> bool:
+    def is_back(self, injected_ns: int) -> bool:
         """Whether every outage since the fault is over and stayed so, and none is still to be expected."""
-        outages = self.outages_so_far()
-        if any(outage is None for outage in outages):
+        outages = self.watch.outages(injected_ns)
+        if self.watch.is_behind or any(outage.recovered_ns is None for outage in outages):
             return False
         quiet_ns = clock.now_ns() - self.phases[phases.RECOVERY]
         return bool(outages) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
-
-    def outages_so_far(self) -> list[int | None]:
-        """When each outage since the fault was over; None for one that lasts, or is not yet sure."""
-        return [outage.recovered_ns for outage in self.watch.outages(self.steady, inject_ns(self.steps))]
 
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""
@@ -210,7 +206,7 @@ class Run(Clockwork):
     def roll_back(self) -> None:
         """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
-        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.undo_what_is_owed(lambda: self.pump(0))
         self.until(self.has_rolled_back, rollbacks.WITHIN_S, "the end of the rollbacks")
 
     def has_rolled_back(self) -> bool:
@@ -231,12 +227,12 @@ class Run(Clockwork):
         self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.undo_what_is_owed(self.look_on)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
             self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on, self.desk)
-            self.undoer.play(self.custody.undo_log, self.undo_goes)
+            self.undo_what_is_owed(self.look_on)
         elif self.plan.is_watched:
             self.after_check()
 
@@ -261,5 +257,5 @@ class Run(Clockwork):
         """Wait until every outage so far is over for sure."""
         limit_ns = clock.now_ns() + round((self.plan.after_check + 2 * self.plan.sustain) * clock.NS_PER_S)
         self.wait(self.plan.after_check)
-        while None in self.outages_so_far() and clock.now_ns() < limit_ns:
+        while self.watch.is_away() and clock.now_ns() < limit_ns:
             self.wait(LOOK_FOR_RECOVERY_EVERY_S)

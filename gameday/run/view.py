@@ -24,7 +24,6 @@ class Now:
 
     at_ns: int
     phase: str
-    steady: tuple[int, int]
     inject_ns: int | None
     watch: Watch
     plan: Plan

@@ -15,7 +15,7 @@ from gameday.errors import InvalidInput
 from gameday.experiment import load
 from gameday.processes import python
 from gameday.run import engine, preflight
-from gameday.run.children import Undoing
+from gameday.run.children import Undoing, wait_for_words
 from gameday.run.plain import DEEPEST, plain
 from tests.run.conftest import action
 from tests.run.test_feed import Told
@@ -142,6 +142,18 @@ def written(folder: Path, **more: Any) -> Path:
     return path
 
 
+def exchanged(undoing: Undoing, call: dict[str, Any]) -> list[dict[str, Any]]:
+    """All that a process says of its call."""
+    undoing.send(call)
+    said: list[dict[str, Any]] = []
+    for _ in range(300):
+        said += undoing.messages()
+        if undoing.has_said_all:
+            break
+        wait_for_words([undoing], 0.1)
+    return said
+
+
 def test_the_current_folder_hides_no_module_of_pythons_and_the_users_are_found(here: Path) -> None:
     experiment = load(written(here))
     preflight.check_activities(experiment, preflight.start_validation(experiment))
@@ -149,7 +161,7 @@ def test_the_current_folder_hides_no_module_of_pythons_and_the_users_are_found(h
     undoing = Undoing.start([], log)
     try:
         call = {"module": "ours", "func": "act", "verify": None, "arguments": {}}
-        answers = undoing.exchange(call, 30)
+        answers = exchanged(undoing, call)
     finally:
         undoing.kill()
     assert answers[0] == {"ok": True, "said": "ours"}
@@ -165,7 +177,7 @@ def test_what_an_undo_prints_goes_to_its_log(tmp_path: Path) -> None:
     log = tmp_path / "undo.log"
     provider = {"type": "process", "path": "echo", "arguments": ["words of the undo"]}
     undoing = Undoing.start([], log)
-    undoing.exchange({"activity": {"type": "action", "name": "undo", "provider": provider}}, 30)
+    exchanged(undoing, {"activity": {"type": "action", "name": "undo", "provider": provider}})
     undoing.kill()
     logs.finish()
     assert log.read_text() == "words of the undo\n"

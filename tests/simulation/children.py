@@ -271,12 +271,18 @@ class Undoing(Started):
             self.line.said.append(json.dumps(answer))
             self.machine.point("answers")
 
-    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
+    @property
+    def has_said_all(self) -> bool:
+        return not self.is_alive and not self.line.said
+
+    def send(self, call: dict[str, Any]) -> None:
         self.watch(call, self.machine.me())
         if self.is_alive:
             self.line.orders.append(json.dumps(call))
-        self.machine.give_way(within_s, until=lambda: not self.is_alive)
-        return [json.loads(line) for line in self.line.said]
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        while self.line.said:
+            yield json.loads(self.line.said.pop(0))
 
 
 class Guardian(Started):

@@ -19,9 +19,10 @@ from unittest.mock import patch
 from gameday import state
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep
-from gameday.evidence.pack import Pack, packs
+from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealing
+from gameday.evidence.shelf import packs
 from gameday.evidence.verify import verify
 from gameday.experiment import positions
 from gameday.faults.undolog import Entry, UndoLog
