@@ -54,11 +54,16 @@ class Post:
         raise AssertionError(self.entries)
 
     def __call__(
-        self, body: bytes, token: str | None = TOKEN, path: str = "/alarms", how: str = "POST"
+        self,
+        body: bytes,
+        token: str | None = TOKEN,
+        path: str = "/alarms",
+        how: str = "POST",
+        scheme: str = "Bearer",
     ) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+            headers = {} if token is None else {"Authorization": f"{scheme} {token}"}
             connection.request(how, path, body, headers)
             return connection.getresponse().status
         finally:
@@ -102,6 +107,7 @@ def test_who_may_post_and_what_is_refused(post: Post) -> None:
         ("OrdersDown", "resolved"),
     ]
     assert [post(body, token) for token in (None, "", "wrong", f"{TOKEN}x", TOKEN[:-1], "ü")] == [401] * 6
+    assert (post(body, scheme="Basic"), post(body, scheme="bearer")) == (401, 200)
     assert [post(bad) for bad in (b"", b"{", b"[]", b"\xff", b"[" * 100_000)] == [400] * 5
     assert post(b"x" * 1_000_001) == 413
     assert (post(body, path="/"), post(b"", how="GET")) == (404, 405)

@@ -63,13 +63,18 @@ def test_a_run_hears_people_and_alarms_and_counts_from_the_declaration(
     assert verified.exit_code == 0 and "measured again, the same" in verified.output, verified.output
 
 
-def test_a_step_that_nobody_answers_fails_and_everything_is_put_back(service: Service, start: Any) -> None:
-    asks = action("is it fenced?", "gameday.asking", "confirm", what="Is it fenced?", within="500ms")
-    experiment = drill(service, pause(service), asks)
+def test_a_step_that_nobody_answers_fails_and_a_halt_ends_what_is_open(service: Service, start: Any) -> None:
+    soon, late = (
+        action(what, "gameday.asking", "confirm", what=what, within=within)
+        for what, within in (("fenced?", "300ms"), ("promoted?", "20s"))
+    )
+    experiment = drill(service, pause(service), soon, late, **{"max-duration": "2500ms"})
     del experiment["slis"], experiment["objectives"]
-    game = start(experiment)
-    code, record = game.end()
-    assert (code, record["verdict"]) == (1, "failed")
-    assert "Is it fenced?: nobody has answered within 500 ms" in record["reasons"][0]
-    assert record["deviations"][0] == "'Is it fenced?' was not answered: nobody has answered within 500 ms"
+    code, record = start(experiment).end()
+    assert (code, record["verdict"]) == (3, "halted")
+    assert "fenced?: nobody has answered within 300 ms" in record["steps"][1]["error"]
+    assert {
+        "'fenced?' was not answered: nobody has answered within 300 ms",
+        "'promoted?' was not answered: the run was stopped before",
+    } <= set(record["deviations"])
     assert [each["verified"] for each in record["undo"]] == [True]
