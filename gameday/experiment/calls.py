@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gameday.experiment.activities import walk
+from gameday.experiment.walk import walk
 from gameday.phases import METHOD
 
 PROBES, UNDO, CONTROLS = "probes", "undo", "controls"

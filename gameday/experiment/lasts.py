@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gameday import asking
-from gameday.experiment import Experiment
-from gameday.experiment.activities import walk
+from gameday.experiment.load import Experiment
 from gameday.experiment.model import Objectives
+from gameday.experiment.walk import walk
 from gameday.units import duration_s
 
 SPARE_S = 3600.0

@@ -14,9 +14,9 @@ from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
-from gameday.experiment.activities import modules_of_gameday
 from gameday.experiment.lasts import longest_s
+from gameday.experiment.load import Experiment
+from gameday.experiment.walk import modules_of_gameday
 from gameday.faults.undolog import Entry
 from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns

@@ -11,18 +11,26 @@ import sys
 from typing import Any
 
 from gameday import redact
+from gameday.errors import FaultError
+from gameday.experiment.meant import as_meant, packed
 from gameday.faults.undolog import UndoLog
 
 Dictionary = dict[str, Any]
 
 
 class Declared:
-    """The declared undos of one experiment. variables: what `--var` set of its configuration."""
+    """The declared undos of one experiment.
 
-    def __init__(self, experiment: Dictionary, variables: Dictionary) -> None:
+    variables, secrets: what the command line set of its configuration and its secrets. dry: what of it is not
+    played.
+    """
+
+    def __init__(self, experiment: Dictionary, variables: Dictionary, secrets: Dictionary) -> None:
         configuration = experiment.get("configuration") or {}
         self.configuration = {name: variables.get(name, value) for name, value in configuration.items()}
         self.secrets: Dictionary = experiment.get("secrets") or {}
+        self.given = secrets
+        self.dry: Any = experiment.get("dry")
 
     def owe(self, activity: Dictionary, configuration: Any) -> None:
         """Log the undo that an action declares, before the action acts; whoever cannot must not play it.
@@ -38,7 +46,12 @@ class Declared:
             "configuration": self._configuration(undo, configuration or {}),
             "secrets": self._secrets(undo),
         }
-        log.owe(name, name, {"activity": undo, **needed})
+        if lost := {*needed["secrets"]} & {*self.given}:
+            raise FaultError(
+                f"the undo of '{name}' needs secrets of --var-file ({', '.join(sorted(lost))}), which would "
+                "be gone when it is played: take them from the environment, a vault or a file"
+            )
+        log.owe(name, name, packed({"activity": undo, **needed}))
 
     def _secrets(self, undo: Dictionary) -> Dictionary:
         """The groups of secrets that the undo asks for, or fills one of into a text."""
@@ -72,6 +85,7 @@ def play(call: Dictionary) -> str:
 
     from gameday.guardrails.gate import must_pass
 
+    call = as_meant(call)
     activity = call["activity"]
     configuration = load_configuration(call.get("configuration") or {})
     secrets = load_secrets(call.get("secrets") or {}, configuration)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gameday.experiment import load
 from gameday.experiment.lasts import SPARE_S, longest_s
+from gameday.experiment.load import load
 
 PAUSED = {
     "type": "action",

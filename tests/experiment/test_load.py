@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 
 HEAD = "title: t\ndescription: d\n"
 TAIL = "method: []\n"
@@ -111,7 +111,7 @@ def test_a_wrong_block_is_named_with_its_place_and_a_correction(
     ],
 )
 def test_a_wrong_activity_is_named_with_its_place(tmp_path: Path, activity: str, message: str) -> None:
-    text = HEAD + f"method:\n  - name: a\n    type: action\n    {activity}\n"
+    text = HEAD + f"objectives: {{}}\nmethod:\n  - name: a\n    type: action\n    {activity}\n"
     found = problems(tmp_path, text)
     assert any(message in problem for problem in found), found
 

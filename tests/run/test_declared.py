@@ -34,7 +34,7 @@ def owed(
     variables: dict[str, Any] | None = None,
     made: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    Declared(experiment, variables or {}).owe(activity, made or {})
+    Declared(experiment, variables or {}, {}).owe(activity, made or {})
     return undo_log.owed()[0].call
 
 

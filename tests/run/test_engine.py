@@ -12,9 +12,10 @@ import pytest
 from chaoslib.exceptions import InterruptExecution
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.processes import python
 from gameday.run import engine, preflight
+from gameday.run.asked import Asked
 from gameday.run.children import Undoing, wait_for_words
 from gameday.run.plain import DEEPEST, plain
 from tests.run.conftest import action
@@ -200,7 +201,7 @@ def test_a_control_of_the_settings_may_forbid_a_run_while_it_is_loaded(
     experiment = load(written(tmp_path))
     preflight.check_activities(experiment, preflight.start_validation(experiment))
     with pytest.raises(InvalidInput, match="no drills today"):
-        preflight.check_activities(experiment, preflight.start_validation(experiment, is_to_run=True))
+        preflight.check_activities(experiment, preflight.start_validation(experiment, (), Asked()))
 
 
 def test_the_engine_of_a_run_asks_the_controls_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

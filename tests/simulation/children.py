@@ -12,7 +12,7 @@ from typing import Any
 
 from gameday import clock, phases
 from gameday.evidence.seal import Sealing
-from gameday.experiment.activities import LISTS
+from gameday.experiment.walk import LISTS
 from gameday.faults.protocol import current_step
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import write_atomically

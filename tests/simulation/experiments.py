@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gameday.experiment import Experiment, load
+from gameday.experiment.load import Experiment, load
 from tests.simulation import service
 
 
