@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from gameday import clock
 from gameday.events import Event
+from gameday.experiment.meant import packed
 from gameday.processes import Identity, has_ended, python
 from gameday.run.logs import writer
 
@@ -72,7 +73,7 @@ class Child(Started):
 
     def send(self, order: dict[str, Any] | str) -> None:
         """Send an order, one line. A child that is gone gets none."""
-        line = order if isinstance(order, str) else json.dumps(order)
+        line = order if isinstance(order, str) else json.dumps(packed(order))
         with contextlib.suppress(BrokenPipeError):
             os.write(self.outbox, line.encode() + b"\n")
 
