@@ -35,11 +35,11 @@ from gameday.faults.protocol import (
     preview,
     steps_of,
 )
-from gameday.faults.terms import Terms
 from gameday.faults.undolog import LOG_VARIABLE, Entry, UndoLog
 from gameday.places import Aim
 from gameday.processes import python
 from gameday.run import undoing
+from gameday.terms import Terms
 
 __all__ = ["Broken", "broken_rules", "check_fault"]
 

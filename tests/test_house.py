@@ -40,6 +40,7 @@ FLOORS = [
         "places",
         "scopes",
         "state",
+        "terms",
         "__init__",
     },
     {"experiment"},

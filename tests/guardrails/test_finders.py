@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.guardrails import finders, look
 from gameday.guardrails.patience import Patience, Unanswered
 from gameday.guardrails.touch import Touch
