@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gameday.cli import toolkit
 from gameday.cli.options import (
     FILE,
     KEY,
@@ -16,13 +17,15 @@ from gameday.cli.options import (
     RESULTS,
     RESULTS_HERE,
     ROLLBACKS,
+    SOURCE,
     TIME_STAMP,
     TRUST,
     VARIABLES,
     as_mapping,
     sealing,
+    taken,
 )
-from gameday.cli.publish import Destination
+from gameday.cli.played import end, played
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError, InvalidInput
 
@@ -41,43 +44,58 @@ class GivenUp(GamedayError):
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @RESULTS
 @ROLLBACKS
 @KEY
 @TIME_STAMP
 @TRUST
+@click.option("--listen", metavar="IP:PORT", help="Receive alarms there, of Alertmanager or Grafana.")
+@click.option(
+    "--listen-token-file", type=FILE, help="The token that they must have. Default: GAMEDAY_LISTEN_TOKEN."
+)
 @PLAIN
+@toolkit.options
 def run(
-    file: Path,
+    file: str,
     variables: tuple[str, ...],
     results: Path | str,
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
+    listen: str | None,
+    listen_token_file: Path | None,
     plain: bool,
+    **told: Any,
 ) -> None:
-    """Play the experiment in FILE and judge it.
+    """Play the experiment in FILE, or at an address (FILE is then https://…), and judge it.
 
     Standard output ends with the path of the run's folder; everything else goes to standard error. With the
     URL of a shelf that folder is in ./results, and the sealed run is published there when it is over.
     """
-    _play(file, variables, results, rollbacks, plain, key, time_stamp)
+    copies = toolkit.Copies.of(told)
+    source = taken(file, told["sha256"], verify_tls=not told["no_verify_tls"])
+    asked = toolkit.asked(told)
+    listening = None if listen is None else (listen, listen_token_file)
+    how = (key, time_stamp, asked, listening)
+    outcome, destination = played(source, variables, results, rollbacks, plain, *how)
+    copies.make(outcome.pack)
+    end(outcome, destination)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.argument("files", nargs=-1, required=True, type=SOURCE)
 @VARIABLES
-def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
+def validate(files: tuple[str, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.run.preflight import check_activities, start_validation
 
     problems = 0
     for file in files:
         try:
-            experiment = load(file, as_mapping(variables))
+            experiment = load(taken(file), as_mapping(variables))
             check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
             complain(error)
@@ -92,20 +110,20 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @TRUST
-def plan(file: Path, variables: tuple[str, ...]) -> None:
+def plan(file: str, variables: tuple[str, ...]) -> None:
     """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
 
     Targets are looked up and guardrails checked; nothing is changed. Ends with 2 when a guardrail forbids.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.guardrails import preview
     from gameday.guardrails.check import check
     from gameday.run.preflight import check_activities, start_validation
 
-    experiment = load(file, as_mapping(variables))
+    experiment = load(taken(file), as_mapping(variables))
     check_activities(experiment, start_validation(experiment, variables))
     permit = check(experiment, always_look=True)
     for line in preview.lines(experiment, permit):
@@ -115,21 +133,21 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @click.option("--by", help="Who agrees. Default: git's user.email, else the login name.")
-def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
+def approve(file: str, variables: tuple[str, ...], by: str | None) -> None:
     """Agree that the experiment in FILE may run as it is now, with these --var values.
 
     The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.git import whoever
     from gameday.guardrails import approvals
 
-    experiment = load(file, as_mapping(variables))
+    experiment = load(taken(file), as_mapping(variables))
     made = approvals.approve(experiment, by or whoever())
-    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
+    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(experiment.path)}")
 
 
 @click.command()
@@ -259,6 +277,7 @@ def demo(name: str, is_list: bool, results: Path | str, plain: bool) -> None:
     """
     import tempfile
 
+    from gameday.experiment.source import Source
     from gameday.lab.demos import DEMOS, experiment_path
 
     if is_list:
@@ -275,42 +294,8 @@ def demo(name: str, is_list: bool, results: Path | str, plain: bool) -> None:
         say("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
-            _play(experiment_path(name), variables, results, None, plain)
-
-
-def _play(
-    file: Path,
-    variables: tuple[str, ...],
-    results: Path | str,
-    rollbacks: str | None,
-    plain: bool,
-    key: str | None = None,
-    time_stamp: str | None = None,
-) -> None:
-    """Load, check that everything answers, run, and end with the run's exit code."""
-    from gameday.experiment import load
-    from gameday.run.preflight import check_activities, check_reachable, start_validation
-
-    experiment = load(file, as_mapping(variables))
-    for warning in experiment.warnings:
-        say(f"{warning} (a warning)", err=True)
-    # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables, is_to_run=True)
-    from gameday.guardrails.check import check
-    from gameday.run.live import view_of
-    from gameday.run.options import Options
-    from gameday.run.runner import run
-
-    how = sealing(key, time_stamp, file)
-    check_activities(experiment, validation)
-    permit = check(experiment)
-    permit.must_hold()
-    check_reachable(experiment)
-    destination = Destination.of(results)
-    outcome = run(experiment, Options(destination.folder, variables, rollbacks, permit, how), view_of(plain))
-    say(outcome.pack.folder)
-    if code := destination.take(outcome):
-        sys.exit(code)
+            ended = played(Source(experiment_path(name)), variables, results, None, plain)
+    end(*ended)
 
 
 COMMANDS = (demo, validate, plan, approve, run, recover, halt, schema)

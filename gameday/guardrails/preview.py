@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday import clean, redact
-from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO
 from gameday.experiment.lasts import longest_s
+from gameday.experiment.load import Experiment
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
 from gameday.phases import METHOD
@@ -75,7 +75,7 @@ def _targets(touch: Touch) -> str:
     names += f" and {more} more" if more > 0 else ""
     if touch.found is not None:
         names = f"{touch.hit} of {touch.found}" + (f": {names}" if names else "")
-    return f"{names} on {where}" if names else where
+    return f"{names} on {where}" if names else where or "nothing"
 
 
 def _guardrails(permit: Permit) -> Iterator[str]:

@@ -54,6 +54,7 @@ class History:
     status: str | None = None
     deviated: bool = False
     engine_error: str | None = None
+    dry: str | None = None
     lost_recorders: tuple[str, ...] = ()
     moments: dict[str, int | None] = field(default_factory=dict)
     said: tuple[Said, ...] = ()
@@ -107,6 +108,8 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         match event["event"]:
             case Event.CLOCK:
                 ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
+            case Event.RUN:
+                facts["dry"] = event.get("dry")
             case Event.PHASE:
                 marks.append((event["name"], event["t_ns"]))
             case Event.STEP_STARTED:

@@ -197,6 +197,8 @@ def _left_behind(undos: list[UndoState]) -> Iterator[str]:
 
 def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     """What cannot be known from this run."""
+    if history.dry is not None:
+        yield f"a dry run: its {history.dry} were not played, and nothing was measured"
     has_objective = plan.rto is not None or plan.rpo is not None
     if has_objective and history.moments["inject"] is None:
         yield "the method has no action, so nothing was broken and the objectives were not tried"

@@ -11,11 +11,12 @@ from typing import Any
 from gameday import redact
 from gameday.events import Event
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.files import read_lines
 from gameday.observe import load as locust
 from gameday.observe import sources
 from gameday.processes import start_ticks
+from gameday.run.asked import Asked
 from gameday.run.children import Child, Load, Steps
 from gameday.run.claim import Shared
 from gameday.run.custody import Custody
@@ -66,13 +67,15 @@ class Crew:
         """The run's folder."""
         return self.custody.pack
 
-    def start_engine(self, variables: list[str], rollbacks: str | None) -> None:
+    def start_engine(self, variables: list[str], rollbacks: str | None, asked: Asked) -> None:
         """Start an engine; it waits for the word to begin."""
         orders = {
             "experiment": self.experiment.document,
             "source": str(self.experiment.path),
             "variables": variables,
             "rollbacks": rollbacks,
+            "asked": asked.orders(),
+            "given": self.experiment.given.orders(),
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
             "claim": self.claim,

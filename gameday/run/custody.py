@@ -12,18 +12,20 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gameday import state
 from gameday.errors import GamedayError
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
+from gameday.experiment.meant import packed, unpacked
 from gameday.faults.logbook import opened
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import append_line, read_lines, write_atomically
 from gameday.processes import Identity
+from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 from gameday.run.lock import Lock
 
 ABOUT, UNDO_LOG, PROCESSES = "run.json", "undo.jsonl", "processes.jsonl"
@@ -35,8 +37,8 @@ class About:
     """What a rescuer has to know of a run.
 
     pack: its folder. cwd: the folder that it was started in. path: the experiment's file, and document: what
-    it says. variables: as `--var` gives them. rollbacks: Chaos Toolkit's strategy, None for the default.
-    undo_log: the address of its undo log, None when that lies here.
+    it says. variables: as `--var` gives them. rollbacks: Chaos Toolkit's strategy, None for the default;
+    asked: its other options. undo_log: the address of its undo log, None when that lies here.
     """
 
     pack: str
@@ -46,6 +48,7 @@ class About:
     document: dict[str, Any]
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
     undo_log: str | None = None
 
 
@@ -67,6 +70,7 @@ class Custody:
         experiment: Experiment,
         variables: tuple[str, ...],
         rollbacks: str | None,
+        asked: Asked = AS_THE_FILE_SAYS,
         books: str | None = None,
     ) -> Custody:
         """Take a run into custody, before it touches anything. Raises GamedayError when that cannot be.
@@ -82,11 +86,12 @@ class Custody:
             document=experiment.document,
             variables=variables,
             rollbacks=rollbacks,
+            asked=asked.orders(),
             undo_log=None if books is None else f"{books.rstrip('/')}/{pack.folder.name}",
         )
         folder = state.folder("runs", pack.folder.name)
         try:
-            write_atomically(folder / ABOUT, json.dumps(asdict(about), default=str) + "\n")
+            write_atomically(folder / ABOUT, json.dumps(packed(asdict(about)), default=str) + "\n")
         except OSError as error:
             raise GamedayError(f"{folder} cannot be written: {error.strerror}") from None
         return cls(folder, Pack(Path(about.pack)), about)
@@ -95,7 +100,7 @@ class Custody:
     def load(cls, folder: Path) -> Custody | None:
         """The custody that a folder holds; None when it holds none."""
         try:
-            told = json.loads((folder / ABOUT).read_bytes())
+            told = unpacked(json.loads((folder / ABOUT).read_bytes()))
             about = About(**{**told, "variables": tuple(told["variables"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
+from gameday.run.asked import AS_THE_FILE_SAYS, Asked
+from gameday.run.receiving import Listening
 
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
@@ -16,14 +18,17 @@ HASHES_ALONE = Sealing()
 class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
-    permit: what the guardrails said. sealing: how the evidence is sealed. books, claims: the addresses where
-    undo logs and claims lie, None for this host.
+    asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
+    evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
+    listening: where alarms come in, None for nowhere.
     """
 
     results: Path
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
+    asked: Asked = AS_THE_FILE_SAYS
     permit: Permit = NO_RULES
     sealing: Sealing = HASHES_ALONE
     books: str | None = None
     claims: str | None = None
+    listening: Listening | None = None

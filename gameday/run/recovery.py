@@ -188,6 +188,7 @@ def recover_from_disk(
     launch: Launch = AS_PROCESSES,
 ) -> Recovered:
     """Finish a run from what is on disk, as after a reboot. variables: instead of those that it was given."""
+    from gameday.experiment.given import Given
     from gameday.experiment.names import names_of
     from gameday.experiment.secrets import secrets_of
     from gameday.run.foreign import rollbacks_of
@@ -197,7 +198,9 @@ def recover_from_disk(
     known = Rollbacks.of(about, variables) if about is not None else rollbacks_of(custody.pack, variables)
     document = known.document if known is not None else {}
     values = values_of(known.variables) if known is not None else {}
-    redact.learn(secrets_of(document, values), names_of(document, values))
+    given = known.values() if known is not None else Given()
+    secrets = secrets_of(document, {**given.configuration, **values}, given=given.secrets)
+    redact.learn(secrets, names_of(document, values))
     gate.recall(custody.folder)
     reason = "the run was cut off; gameday recover put everything back"
     with working_in(custody):

@@ -7,12 +7,14 @@ disposable child, and the runner still undoes and records.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
 from gameday.evidence import keep, shelf
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
 from gameday.measure.moments import inject_ns
@@ -46,13 +48,17 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     Raises GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to
     put back, when its folder can no longer be written.
     """
+    if options.asked.dry is not None:
+        experiment = unwatched(experiment)
     check_unfinished(experiment, options.results)
     claim = claim_on(experiment, options.claims)
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
     folder = shelf.create(options.results, redact.name(experiment.title))
     hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
-    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks, options.books)
+    custody = Custody.begin(
+        folder, experiment, options.variables, options.rollbacks, options.asked, options.books
+    )
     gate.keep(custody.folder)
     lock = custody.lock
     lock.take()
@@ -88,13 +94,20 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     return Outcome(custody.pack, record)
 
 
+def unwatched(experiment: Experiment) -> Experiment:
+    """The experiment without what sends load, writes or probes: a dry run has nothing to measure."""
+    left_out: dict[str, Any] = {"slis": [], "load": None, "ledger": None, "objectives": None, "halt": []}
+    return replace(experiment, blocks=experiment.blocks.model_copy(update=left_out))
+
+
 class Run(Clockwork):
     """One run, phase by phase."""
 
     def play(self) -> None:
         """The game day's programme."""
         self.timeline.tie_clocks()
-        self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title)
+        dry: dict[str, Any] = {} if self.options.asked.dry is None else {"dry": self.options.asked.dry}
+        self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title, **dry)
         self.inbox.open()
         self.permitted()
         try:
@@ -115,6 +128,8 @@ class Run(Clockwork):
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
+            if self.receiving is not None:
+                self.receiving.stop()
             self.inbox.close()
             self.timeline.tie_clocks()
 
@@ -128,7 +143,9 @@ class Run(Clockwork):
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""
-        self.crew.start_engine(list(self.options.variables), self.options.rollbacks)
+        if self.receiving is not None:
+            self.receiving.start()
+        self.crew.start_engine(list(self.options.variables), self.options.rollbacks, self.options.asked)
         self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
         self.crew.start_recorders()
         self.until(lambda: self.crew.is_ready, START_WITHIN_S, "the recorders")
@@ -233,7 +250,9 @@ class Run(Clockwork):
 
     def rollbacks(self) -> Rollbacks:
         """How an engine of their own plays this run's rollbacks."""
-        return Rollbacks(self.experiment.document, self.options.variables, self.options.rollbacks)
+        asked, given = self.options.asked, self.experiment.given
+        document, options = self.experiment.document, self.options
+        return Rollbacks(document, options.variables, options.rollbacks, asked, given)
 
     def after_check(self) -> None:
         """Watch that service is as before; whatever cuts that short is recorded, all else is done."""

@@ -18,8 +18,8 @@ from aiohttp import ClientError, web
 from pydantic import ValidationError
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
 from gameday.experiment.holds import LARGEST_BYTES, LARGEST_JSON, Holds
+from gameday.experiment.load import load
 from gameday.experiment.observers import Probe
 from gameday.observe.asking import Answer
 from gameday.observe.prober import asker

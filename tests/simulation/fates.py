@@ -24,7 +24,7 @@ KILLS = (
     "kill runner and undoing",
 )
 OTHERS = ("power cut", "SIGINT", "SIGTERM", "defect", "kill switch")
-MISHAPS = (*KILLS, *OTHERS, *DISKS, *TOO_FEW_PROCESSES)
+MISHAPS = (*KILLS, *OTHERS, *DISKS, *TOO_FEW_PROCESSES, "word")
 OF_A_RECOVERY = ("kill recover", "kill recover and engine", "kill undoing", "power cut")
 LONGEST = 250  # points of a run, and a few more
 
@@ -84,8 +84,9 @@ def by_chance(seed: int) -> Fate:
 
 def _stubborn(draw: random.Random, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """How the first undos on some parts go. What nobody can read back may not lie."""
-    for part in "abc":
+    for part in "abcde":
         hows = ["raises", "hangs", "dies", "dies after", *(["lies"] if part != "c" else [])]
+        hows += ["throttled"] * 3 if part in "de" else []
         if draw.random() < 0.5:
             yield part, tuple(draw.choices(hows, k=draw.choice([1, 2, 4, 5, 9])))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import random
 import shutil
 import signal
 import tempfile
@@ -18,6 +19,7 @@ from unittest.mock import patch
 
 from gameday import state
 from gameday.errors import GamedayError, NotRecorded
+from gameday.events import Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -29,6 +31,7 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.messages import Message, drop
 from gameday.run.options import Options
 from gameday.run.outcome import EXIT_CODES
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
@@ -73,7 +76,10 @@ class World:
     tried: dict[int, set[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
     view: View = field(default_factory=View)
+    books: str | None = None
+    claims: str | None = None
     _pack: Pack | None = None
 
     @property
@@ -86,7 +92,8 @@ class World:
         """`gameday run`."""
 
         def play() -> int:
-            return run(experiment(self.name), Options(self.results), self.view, self.launch).exit_code
+            options = Options(self.results, books=self.books, claims=self.claims)
+            return run(experiment(self.name), options, self.view, self.launch).exit_code
 
         return self.command("runner", play)
 
@@ -135,14 +142,16 @@ class World:
 
     def happens(self, what: str) -> bool:
         """Let it happen; whether there was anything for it to befall."""
-        if what.startswith("kill "):
-            return self.killed(*what.removeprefix("kill ").split(" and "))
-        if what in ("SIGINT", "SIGTERM", "defect"):
-            return self.disturbed(what)
         if what == "kill switch":
             if self.pack is not None:
                 (self.pack.folder / killswitch.NAME).write_text("")
             return self.pack is not None
+        if what.startswith("kill "):
+            return self.killed(*what.removeprefix("kill ").split(" and "))
+        if what in ("SIGINT", "SIGTERM", "defect"):
+            return self.disturbed(what)
+        if what == "word":
+            return self.told()
         if what == "power cut":
             self.machine.power_cut()
         elif what in ("rename", "delete"):
@@ -152,6 +161,12 @@ class World:
         else:
             self.machine.disk = replace(DISKS[what])
         return True
+
+    def told(self) -> bool:
+        """Somebody tells the run something, if it hears; no mishap."""
+        for inbox in (self.machine.folder / "state" / "gameday" / "runs").glob("*/inbox"):
+            self.said.append(drop(inbox, Message.now(Event.DECLARED, "ann")).name)
+        return False
 
     def moved(self, *, is_deleted: bool) -> bool:
         """Somebody renames the run's folder, or deletes it."""
@@ -232,6 +247,7 @@ class World:
     def check_the_run(self, runner: Process) -> None:
         """After a run and its guardian, whatever has happened; nobody has recovered it yet."""
         self.check_processes()
+        self.wrong += self.machine.silences
         if set(here.broken) - self.owed():
             self.wrong.append(f"{here.broken} is broken, owed is {self.owed()}")
         record = self.record()
@@ -284,10 +300,18 @@ class World:
         self.wrong += [f"{phase} goes backwards" for phase in record.phases if phase.seconds < 0]
         if record.verdict == "passed" and self.may_not_pass():
             self.wrong.append("passed, in spite of it")
+        self.check_what_was_said()
         if record.verdict != "aborted" and self.was_cut_off():
             self.wrong.append(f"{record.verdict}, and it was cut off")
         if len(list(packs(self.results))) > 1:
             self.wrong.append("there are two packs")
+
+    def check_what_was_said(self) -> None:
+        """What somebody said is in the timeline, once."""
+        events = self.pack.events() if self.pack is not None else []
+        heard = [event["message"] for event in events if "message" in event]
+        if sorted(heard) != sorted(self.said) and not self.befell("delete"):
+            self.wrong.append(f"said was {self.said}, heard {heard}")
 
     def was_cut_off(self) -> bool:
         """Whether the runner went before there was a record."""
@@ -385,6 +409,7 @@ def world(name: str, seed: int = 0) -> Iterator[World]:
     machine = Machine(seed, folder)
     made = World(name, machine, folder / "results")
     here.__init__()  # type: ignore[misc]
+    random.seed(seed)  # of whoever is told to come back later
     here.watch, here.takes = made.watch, machine.takes
     here.die = lambda: machine.kill(machine.me(), -11)
     about = {"gameday": "0", "python": "3", "platform": "", "host": "", "packages": {}}
