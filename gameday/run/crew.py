@@ -117,7 +117,7 @@ class Crew:
     @property
     def is_ready(self) -> bool:
         """Whether every recorder records."""
-        return len(self.ready) == len(self.recorders)
+        return {child.name for child in self.recorders} <= self.ready
 
     def read_back(self) -> bool:
         """Ask what can read back to do so; whether there is anything that can."""
