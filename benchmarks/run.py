@@ -9,6 +9,7 @@ import sys
 
 import evidence
 import halts
+import lasting
 import ledger
 import measuring
 import prober
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "prober": prober.measure,
     "ledger": ledger.measure,
     "halts": halts.measure,
+    "lasting": lasting.measure,
     "evidence": evidence.measure,
 }
 
