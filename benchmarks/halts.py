@@ -14,7 +14,8 @@ from service import mend, service
 from table import Table
 
 from gameday.evidence import columns
-from gameday.evidence.pack import Pack, packs
+from gameday.evidence.pack import Pack
+from gameday.evidence.shelf import packs
 from gameday.measure.sli import judge
 
 RUNS = int(os.environ.get("GAMEDAY_HALTS", "100"))

@@ -89,6 +89,7 @@ class Event(StrEnum):
     )
     # how an undo goes
     UNDOING = "undoing", "undoing: {step} {detail}"
+    SETTLING = "settling", "settling: {step} {detail}"
     UNDONE = "undone", "undone: {step} {detail}"
     UNDO_FAILED = "undo-failed", "undo failed: {step} {detail}", "the undo of '{step}' failed: {detail}"
     # what people and alarms say
@@ -103,7 +104,7 @@ class Event(StrEnum):
     INBOX_FULL = "inbox-full", "the inbox is full: {reason}", "the inbox was full: {reason}"
     # what an activity asks
     ASKED = "asked", _asked
-    ANSWERED = "answered", _said("answered")
+    ANSWERED = "answered", "answered by {by}: {text} ({what})"
     ASK_EXPIRED = "ask-expired", "not answered: {what}: {reason}", "'{what}' was not answered: {reason}"
 
 

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,22 @@ def storable(value: Any) -> Any:
 
 
 def append_line(path: Path, entry: dict[str, Any]) -> None:
-    """Append one JSON line and wait until it is on disk. Safe from several processes: one write each.
+    """Append one JSON line and wait until it is on disk, as `append` does."""
+    append(path, as_line(entry))
+
+
+def as_line(entry: dict[str, Any]) -> bytes:
+    """A line of JSON, without its end."""
+    return json.dumps(entry, default=str).encode()
+
+
+def append(path: Path, line: bytes) -> None:
+    """Append one line and wait until it is on disk. Safe from several processes: one write each.
 
     A line that a crash or a full disk left torn is closed first, so that it cannot swallow this one. Raises
     OSError when the line is not on disk as a whole.
     """
-    line = json.dumps(entry, default=str).encode() + b"\n"
+    line += b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(descriptor).st_size
@@ -91,9 +101,18 @@ def append_line(path: Path, entry: dict[str, Any]) -> None:
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON lines of a file, oldest first. A torn last line (a crash while writing) is dropped."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().split(b"\n"):
+    return entries_in(lines_of(path))
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, without their ends; none when there is no file."""
+    if path.exists():
+        yield from filter(None, path.read_bytes().split(b"\n"))
+
+
+def entries_in(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """What lines of JSON say; those that are none, such as torn ones, are dropped."""
+    for line in lines:
         if line.lstrip()[:1] != b"{":
             continue
         try:

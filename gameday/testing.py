@@ -39,11 +39,11 @@ from gameday.faults.undolog import LOG_VARIABLE, Entry, UndoLog
 from gameday.places import Aim
 from gameday.processes import python
 from gameday.run import undoing
+from gameday.terms import Terms
 
 __all__ = ["Broken", "broken_rules", "check_fault"]
 
 MOST_UNDOS = 100
-UNDONE_WITHIN_S = 60.0
 
 Action = Callable[..., Any]
 Arguments = dict[str, Any]
@@ -231,12 +231,11 @@ class _Trial:
     def undo_here(self, when: str, entries: list[Entry] | None = None) -> None:
         """Undo it in this process, where its undos must find whatever they find."""
         for entry in self.log.owed() if entries is None else entries:
-            undone = undoing.attempt(undoing.undo, entry.call)
+            undone, *verified = undoing.answers(entry.call)
             if not undone["ok"]:
                 self.stop(f"its undo '{entry.call['func']}' fails {when}: {undone['said']}")
-            verified = undoing.attempt(undoing.verify, entry.call)
-            if verified["ok"] is False:
-                self.said.append(f"its verify does not say True {when}: {verified['said']}")
+            if verified[0]["ok"] is False:
+                self.said.append(f"its verify does not say True {when}: {verified[0]['said']}")
             self.log.note(entry.id, "undone")
         self.must_be_back(when)
 
@@ -291,19 +290,19 @@ def _undone_elsewhere(call: dict[str, Any]) -> list[dict[str, Any]]:
     """What another process answers that undoes it, and verifies that."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = python("gameday.run.undoing", call["module"])
-    given = json.dumps(call, default=str)
+    given, within_s = json.dumps(call, default=str), Terms.of(call).within_s
     try:
         done = subprocess.run(
             command,
             input=given,
             capture_output=True,
             text=True,
-            timeout=UNDONE_WITHIN_S,
+            timeout=within_s,
             check=False,
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        return [{"ok": False, "said": f"no answer within {UNDONE_WITHIN_S:g} s"}]
+        return [{"ok": False, "said": f"no answer within {within_s:g} s"}]
     lines = done.stdout.splitlines()
     return [json.loads(line) for line in lines] or [{"ok": False, "said": f"it ended with {done.returncode}"}]
 

@@ -11,7 +11,7 @@ import click
 
 import gameday
 from gameday import environment
-from gameday.cli import drills, evidence, streams
+from gameday.cli import drills, evidence, people, publish, streams
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError
 
@@ -23,6 +23,7 @@ Exit codes:
   3  halted or aborted, everything undone
   4  inconclusive: the run cannot know
   5  an undo is still owed, or the record could not be written: gameday recover
+  6  passed, but not published: the run is whole in its own folder
   70  gameday itself failed
 """
 GAMEDAY_FAILED = 70
@@ -45,7 +46,7 @@ def cli() -> None:
     """
 
 
-for command in (*drills.COMMANDS, *evidence.COMMANDS):
+for command in (*drills.COMMANDS, *publish.COMMANDS, *people.COMMANDS, *evidence.COMMANDS):
     cli.add_command(command)
 
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gameday.cli import toolkit
 from gameday.cli.options import (
-    FILE,
     KEY,
     PLAIN,
     RESULTS,
+    RESULTS_HERE,
     ROLLBACKS,
+    SOURCE,
     TIME_STAMP,
     TRUST,
     VARIABLES,
     as_mapping,
     sealing,
+    taken,
 )
+from gameday.cli.played import end, played
 from gameday.cli.say import complain, say
 from gameday.errors import GamedayError, InvalidInput
 
@@ -39,7 +43,7 @@ class GivenUp(GamedayError):
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @RESULTS
 @ROLLBACKS
@@ -47,34 +51,42 @@ class GivenUp(GamedayError):
 @TIME_STAMP
 @TRUST
 @PLAIN
+@toolkit.options
 def run(
-    file: Path,
+    file: str,
     variables: tuple[str, ...],
-    results: Path,
+    results: Path | str,
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
     plain: bool,
+    **told: Any,
 ) -> None:
-    """Play the experiment in FILE and judge it.
+    """Play the experiment in FILE, or at an address (FILE is then https://…), and judge it.
 
-    Standard output ends with the path of the run's folder; everything else goes to standard error.
+    Standard output ends with the path of the run's folder; everything else goes to standard error. With the
+    URL of a shelf that folder is in ./results, and the sealed run is published there when it is over.
     """
-    _play(file, variables, results, rollbacks, plain, key, time_stamp)
+    copies = toolkit.Copies.of(told)
+    source = taken(file, told["sha256"], verify_tls=not told["no_verify_tls"])
+    asked = toolkit.asked(told)
+    outcome, destination = played(source, variables, results, rollbacks, plain, key, time_stamp, asked)
+    copies.make(outcome.pack)
+    end(outcome, destination)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.argument("files", nargs=-1, required=True, type=SOURCE)
 @VARIABLES
-def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
+def validate(files: tuple[str, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.run.preflight import check_activities, start_validation
 
     problems = 0
     for file in files:
         try:
-            experiment = load(file, as_mapping(variables))
+            experiment = load(taken(file), as_mapping(variables))
             check_activities(experiment, start_validation(experiment, variables))
         except GamedayError as error:
             complain(error)
@@ -89,20 +101,20 @@ def validate(files: tuple[Path, ...], variables: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @TRUST
-def plan(file: Path, variables: tuple[str, ...]) -> None:
+def plan(file: str, variables: tuple[str, ...]) -> None:
     """Say what the experiment in FILE would touch, how it would be undone, and whether it may run.
 
     Targets are looked up and guardrails checked; nothing is changed. Ends with 2 when a guardrail forbids.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.guardrails import preview
     from gameday.guardrails.check import check
     from gameday.run.preflight import check_activities, start_validation
 
-    experiment = load(file, as_mapping(variables))
+    experiment = load(taken(file), as_mapping(variables))
     check_activities(experiment, start_validation(experiment, variables))
     permit = check(experiment, always_look=True)
     for line in preview.lines(experiment, permit):
@@ -112,21 +124,21 @@ def plan(file: Path, variables: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=SOURCE)
 @VARIABLES
 @click.option("--by", help="Who agrees. Default: git's user.email, else the login name.")
-def approve(file: Path, variables: tuple[str, ...], by: str | None) -> None:
+def approve(file: str, variables: tuple[str, ...], by: str | None) -> None:
     """Agree that the experiment in FILE may run as it is now, with these --var values.
 
     The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.git import whoever
     from gameday.guardrails import approvals
 
-    experiment = load(file, as_mapping(variables))
+    experiment = load(taken(file), as_mapping(variables))
     made = approvals.approve(experiment, by or whoever())
-    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(file)}")
+    say(f"{made.by} approves {file} as of {made.sha256[:12]}: {approvals.beside(experiment.path)}")
 
 
 @click.command()
@@ -145,7 +157,7 @@ def schema(of_record: bool) -> None:
 @click.command()
 @click.argument("run_name", metavar="[RUN]", required=False)
 @VARIABLES
-@RESULTS
+@RESULTS_HERE
 @KEY
 @TIME_STAMP
 @TRUST
@@ -166,12 +178,12 @@ def recover(
     folder. What another user's gameday wrote, or one on another machine, is shown and left alone without
     --trust. Ends with 5 while something is still owed, a rollback failed, or a record cannot be written.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.run.custody import Custody
     from gameday.run.recovery import unfinished
 
     results = results.resolve()
-    named = [Custody.of(pack.find(results, run_name))] if run_name else []
+    named = [Custody.of(shelf.find(results, run_name))] if run_name else []
     chosen = named or [left.custody for left in unfinished(results)]
     if not chosen:
         say("nothing to recover: every run has come to its end")
@@ -183,7 +195,7 @@ def recover(
 def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: Callable[[], Sealing]) -> bool:
     """Finish a run and say how that went; whether it is finished. What goes wrong there stops no other."""
     from gameday.run.foreign import would_play
-    from gameday.run.recovery import StillRunning, recover_from_disk
+    from gameday.run.recovery import StillRunning, lacks, recover_from_disk
 
     run_id = custody.pack.run_id
     if custody.is_foreign and not trust and (acts := list(would_play(custody))):
@@ -192,6 +204,8 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
             say(f"  {act}", err=True)
         say(f"if that is what you want: gameday recover {custody.pack.folder} --trust", err=True)
         return False
+    for lack in lacks(custody):
+        say(f"{run_id}: {lack}", err=True)
     try:
         left = recover_from_disk(custody, variables, how)
     except KeyboardInterrupt:
@@ -215,13 +229,13 @@ def _recovered(custody: Custody, variables: tuple[str, ...], trust: bool, how: C
 @click.option("--all", "is_all", is_flag=True, help="Stop every run and block new ones.")
 @click.option("--lift", is_flag=True, help="Allow runs again.")
 @click.option("--why", default="stopped by hand", show_default=True, help="What the record will say.")
-@RESULTS
+@RESULTS_HERE
 def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path) -> None:
     """Stop RUN, or all runs, within a fraction of a second; everything is undone.
 
     With --all new runs are blocked until `gameday halt --lift`.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.run import killswitch
 
     if lift:
@@ -234,7 +248,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
             raise GamedayError(f"cannot make the folder {results}: {error.strerror}") from None
         say(f"thrown: {killswitch.throw(results, why)}; lift it with: gameday halt --lift")
     else:
-        chosen = pack.find(results, run_name or "latest")
+        chosen = shelf.find(results, run_name or "latest")
         if chosen.record.exists():
             raise GamedayError(f"run {chosen.run_id} has come to its end; there is nothing to halt")
         say(f"thrown: {killswitch.throw(chosen.folder, why)}")
@@ -246,7 +260,7 @@ def halt(run_name: str | None, is_all: bool, lift: bool, why: str, results: Path
 @RESULTS
 @TRUST
 @PLAIN
-def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
+def demo(name: str, is_list: bool, results: Path | str, plain: bool) -> None:
     """Play a real disaster-recovery drill on this machine, in about a minute.
 
     The systems are real and live in a folder of their own: PostgreSQL with a streaming standby, and an
@@ -254,6 +268,7 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
     """
     import tempfile
 
+    from gameday.experiment.source import Source
     from gameday.lab.demos import DEMOS, experiment_path
 
     if is_list:
@@ -270,41 +285,8 @@ def demo(name: str, is_list: bool, results: Path, plain: bool) -> None:
         say("starting PostgreSQL, its standby and the orders service …", err=True)
         with DEMOS[name].lab(Path(folder)) as lab:
             variables = tuple(f"{key}={value}" for key, value in lab.variables.items())
-            _play(experiment_path(name), variables, results, None, plain)
-
-
-def _play(
-    file: Path,
-    variables: tuple[str, ...],
-    results: Path,
-    rollbacks: str | None,
-    plain: bool,
-    key: str | None = None,
-    time_stamp: str | None = None,
-) -> None:
-    """Load, check that everything answers, run, and end with the run's exit code."""
-    from gameday.experiment import load
-    from gameday.run.preflight import check_activities, check_reachable, start_validation
-
-    experiment = load(file, as_mapping(variables))
-    for warning in experiment.warnings:
-        say(f"{warning} (a warning)", err=True)
-    # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables, is_to_run=True)
-    from gameday.guardrails.check import check
-    from gameday.run.live import view_of
-    from gameday.run.options import Options
-    from gameday.run.runner import run
-
-    how = sealing(key, time_stamp, file)
-    check_activities(experiment, validation)
-    permit = check(experiment)
-    permit.must_hold()
-    check_reachable(experiment)
-    outcome = run(experiment, Options(results, variables, rollbacks, permit, how), view_of(plain))
-    say(outcome.pack.folder)
-    if outcome.exit_code:
-        sys.exit(outcome.exit_code)
+            ended = played(Source(experiment_path(name)), variables, results, None, plain)
+    end(*ended)
 
 
 COMMANDS = (demo, validate, plan, approve, run, recover, halt, schema)

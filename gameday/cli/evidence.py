@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,9 @@ from gameday import environment
 from gameday.cli.options import KEY, LIMIT, RESULTS, TRUST, sealing
 from gameday.cli.say import say
 from gameday.errors import GamedayError
+
+if TYPE_CHECKING:
+    from gameday.evidence.pack import Pack
 
 BY = click.option("--by", help="Who says so. Default: git's user.email, else the login name.")
 
@@ -40,20 +45,20 @@ def report(
     is_pdf: bool,
     output: Path | None,
     limit_s: float,
-    results: Path,
+    results: Path | str,
 ) -> None:
     """Make the report of RUN from its pack: a folder, a run id, its beginning, or `latest`.
 
     Prints the path of every file. html is one page; markdown is for a wiki; junit for CI; csv for
     spreadsheets, outages.csv and steps.csv; pdf needs a browser or the extra `pdf`.
     """
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.evidence.limits import within
     from gameday.evidence.report import forms
 
     chosen = [*names, *(["pdf"] if is_pdf else [])] or ["html"]
-    with within(limit_s):
-        for path in forms.write(pack.find(results, run_name), chosen, output):
+    with within(limit_s), shelf.opened(results, run_name) as pack:
+        for path in forms.write(pack, chosen, output):
             say(path)
 
 
@@ -69,7 +74,7 @@ def report(
     help="How to write it.",
 )
 @RESULTS
-def compare(before: str, after: str, form: str, results: Path) -> None:
+def compare(before: str, after: str, form: str, results: Path | str) -> None:
     """Say what got better or worse from the first RUN to the second.
 
     An RTO or an RPO is better or worse only when the intervals have nothing in common. The exit code
@@ -77,11 +82,15 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
     """
     from rich.console import Console
 
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
     from gameday.evidence.comparison import compared
     from gameday.evidence.comparison.compare import compare as made_of
 
-    comparison = made_of(*(pack.find(results, name).read_record() for name in (before, after)))
+    records = []
+    for name in (before, after):
+        with shelf.opened(results, name, shelf.OF_THE_RECORD) as pack:
+            records.append(pack.read_record())
+    comparison = made_of(*records)
     if form == "json":
         click.echo(compared.as_json(comparison))
     elif form == "markdown":
@@ -110,21 +119,24 @@ def compare(before: str, after: str, form: str, results: Path) -> None:
 @LIMIT
 @RESULTS
 def verify(
-    run_name: str, public_keys: tuple[Path, ...], stamp_roots: Path | None, limit_s: float, results: Path
+    run_name: str,
+    public_keys: tuple[Path, ...],
+    stamp_roots: Path | None,
+    limit_s: float,
+    results: Path | str,
 ) -> None:
-    """Check the seal of RUN and measure it again: a folder, a zip, a run id, or `latest`. Needs no network.
+    """Check the seal of RUN and measure it again: a folder, a zip, a run id, a URL, or `latest`.
 
     Signature, every hash, the timeline's chain, the schema; then RTO, RPO, SLIs and verdict from the raw
-    samples. Ends with 1 and names the file or the figure that is wrong.
+    samples. Ends with 1 and names the file or the figure that is wrong. Needs no network but to fetch it.
     """
-    from gameday.evidence import keys, pack
+    from gameday.evidence import keys, shelf
     from gameday.evidence.holding import opened
     from gameday.evidence.limits import within
     from gameday.evidence.verify import verify as check
 
     believed = [keys.public_key(key) for key in public_keys]
-    path = Path(run_name) if Path(run_name).is_file() else pack.find(results, run_name).folder
-    with within(limit_s), opened(path) as chosen:
+    with within(limit_s), shelf.path_of(results, run_name) as path, opened(path) as chosen:
         found = check(chosen, next(iter(believed), None), stamp_roots, believed[1:])
     run_id = path.name if found.findings else found.run_id
     for line in found.holds:
@@ -170,16 +182,18 @@ def keys(folder: Path, name: str, public_of: str | None) -> None:
 @click.argument("run_name", metavar="RUN")
 @click.argument("where", metavar="[WHERE]", default=".")
 @RESULTS
-def export(run_name: str, where: str, results: Path) -> None:
+def export(run_name: str, where: str, results: Path | str) -> None:
     """Make one .zip of RUN to hand over, and read it back: in a folder, or at a URL such as s3://bucket/path.
 
     `gameday verify` takes the zip as it is. S3 goes by boto3, other URLs by fsspec, as far as what their
     scheme needs is installed.
     """
     from gameday.evidence import export as exporting
-    from gameday.evidence import pack
+    from gameday.evidence import shelf
+    from gameday.evidence.remote import shown
 
-    say(exporting.export(pack.find(results, run_name), where))
+    with shelf.opened(results, run_name) as pack:
+        say(shown(exporting.export(pack, where)))
 
 
 @click.command()
@@ -189,9 +203,10 @@ def export(run_name: str, where: str, results: Path) -> None:
 @KEY
 @TRUST
 @RESULTS
-def note(run_name: str, text: str, by: str | None, key: str | None, results: Path) -> None:
+def note(run_name: str, text: str, by: str | None, key: str | None, results: Path | str) -> None:
     """Add a note to RUN after its seal: what a person saw, decided or learned. Signed if there is a key."""
-    _add(run_name, results, key, "note", by, text=text)
+    with _run_to_add_to(run_name, results) as chosen:
+        _add(chosen, run_name, results, key, "note", by, text=text)
 
 
 @click.command()
@@ -214,7 +229,7 @@ def action(
     due: datetime | None,
     by: str | None,
     key: str | None,
-    results: Path,
+    results: Path | str,
 ) -> None:
     """Keep the findings of RUN: what must be mended, by whom, until when.
 
@@ -223,24 +238,22 @@ def action(
     gameday action latest close A1 "replication has its own network now"
     gameday action latest list
     """
-    from gameday.evidence import afterwards, pack
-    from gameday.evidence.holding import InFolder
+    from gameday.evidence import afterwards
 
-    chosen = pack.find(results, run_name)
-    InFolder(chosen.folder).must_be_plain()
-    if verb == "list":
-        for each in afterwards.read(chosen).actions:
-            say(afterwards.in_words(each))
-    elif verb == "add" and len(words) == 1:
-        until = due.date().isoformat() if due else None
-        fields = {"text": words[0], "severity": severity, "owner": owner, "due": until}
-        _add(run_name, results, key, "action", by, id=afterwards.next_action(chosen), **fields)
-    elif verb == "close" and len(words) in (1, 2):
-        identity, text = words[0], words[1] if len(words) == 2 else ""
-        afterwards.open_action(chosen, identity)
-        _add(run_name, results, key, "action-closed", by, id=identity, text=text)
-    else:
-        raise click.UsageError('write: add "FINDING", or close ID ["TEXT"]')
+    with _run_to_add_to(run_name, results) as chosen:
+        if verb == "list":
+            for each in afterwards.read(chosen).actions:
+                say(afterwards.in_words(each))
+        elif verb == "add" and len(words) == 1:
+            until = due.date().isoformat() if due else None
+            fields = {"text": words[0], "severity": severity, "owner": owner, "due": until}
+            _add(chosen, run_name, results, key, "action", by, id=afterwards.next_action(chosen), **fields)
+        elif verb == "close" and len(words) in (1, 2):
+            identity, text = words[0], words[1] if len(words) == 2 else ""
+            afterwards.open_action(chosen, identity)
+            _add(chosen, run_name, results, key, "action-closed", by, id=identity, text=text)
+        else:
+            raise click.UsageError('write: add "FINDING", or close ID ["TEXT"]')
 
 
 @click.command("sign-off")
@@ -253,31 +266,50 @@ def action(
 @TRUST
 @RESULTS
 def sign_off(
-    run_name: str, role: str | None, reject: bool, text: str, by: str | None, key: str | None, results: Path
+    run_name: str,
+    role: str | None,
+    reject: bool,
+    text: str,
+    by: str | None,
+    key: str | None,
+    results: Path | str,
 ) -> None:
     """Accept RUN as a test, or reject it, in your own name. Signed if there is a key."""
-    _add(run_name, results, key, "sign-off", by, role=role, accepted=not reject, text=text)
+    fields = {"role": role, "accepted": not reject, "text": text}
+    with _run_to_add_to(run_name, results) as chosen:
+        _add(chosen, run_name, results, key, "sign-off", by, **fields)
 
 
-def _add(run_name: str, results: Path, key: str | None, kind: str, by: str | None, **fields: Any) -> None:
-    """Add an entry after the seal, and say what was added."""
-    from gameday.evidence import afterwards, pack
+@contextlib.contextmanager
+def _run_to_add_to(run_name: str, results: Path | str) -> Iterator[Pack]:
+    """As much of a run as entries need."""
+    from gameday.evidence import shelf
     from gameday.evidence.holding import InFolder
-    from gameday.evidence.pack import AFTERWARDS
+
+    with shelf.opened(results, run_name, shelf.OF_ENTRIES) as pack:
+        InFolder(pack.folder).must_be_plain()  # a line after a link would be added to another file
+        yield pack
+
+
+def _add(
+    pack: Pack, run_name: str, results: Path | str, key: str | None, kind: str, by: str | None, **fields: Any
+) -> None:
+    """Add an entry after the seal, where the run was found, and say what was added."""
+    from gameday.evidence import afterwards, shelf
     from gameday.run.custody import Custody
 
-    chosen = pack.find(results, run_name)
-    InFolder(chosen.folder).must_be_plain()  # a line after a link would be added to another file
     how = sealing(key, None)
-    lock = Custody.of(chosen).lock
+    lock = Custody.of(pack).lock
     if not lock.take():
-        raise GamedayError(f"somebody works on run {chosen.run_id}; try again when that has ended")
+        raise GamedayError(f"somebody works on run {pack.run_id}; try again when that has ended")
     try:
-        made = afterwards.add(chosen, how, kind, by, **fields)
+        before = shelf.entries(pack)
+        made = afterwards.add(pack, how, kind, by, **fields)
+        where = shelf.put_back(results, run_name, pack, before)
     finally:
         lock.release()
     signed = f"signed with key {made.signature['keyid'][:16]}" if made.signature else "not signed"
-    say(f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {chosen.folder / AFTERWARDS}")
+    say(f"{kind}{f' {made.id}' if made.id else ''} by {made.by}, {signed}: {where}")
 
 
 COMMANDS = (report, compare, verify, keys, export, note, action, sign_off)

@@ -13,23 +13,19 @@ from gameday.units import duration_s
 
 if TYPE_CHECKING:
     from gameday.evidence.seal import Sealing
+    from gameday.experiment.source import Source
 
-RESULTS = click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="The folder in which every run has its own.",
-)
 PLAIN = click.option(
     "--plain", is_flag=True, help="One line an event, for logs and CI; the default without a terminal."
 )
 ROLLBACKS = click.option(
     "--rollbacks",
+    "--rollback-strategy",
     type=click.Choice(["always", "default", "never", "deviated"]),
     help="When to play the rollbacks. Default: what the file says, else always.",
 )
 FILE = click.Path(path_type=Path)
+SOURCE = click.Path()  # of an experiment: a file, or its web address
 KEY = click.option(
     "--key",
     help="The key that signs the evidence: a file, or awskms:KEY. Default: GAMEDAY_SIGNING_KEY.",
@@ -54,6 +50,36 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return length_s
 
 
+class Shelf(click.ParamType):  # type: ignore[type-arg]
+    """A results folder as a path, or the URL of one as a text."""
+
+    name = "folder"
+
+    def __init__(self, *, is_here: bool = False) -> None:
+        self.is_here = is_here
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        if "://" not in str(value):
+            return Path(str(click.Path(file_okay=False).convert(value, param, ctx)))
+        if self.is_here:
+            self.fail("write a folder of this machine: a run that is not over is at no URL", param, ctx)
+        return str(value)
+
+
+RESULTS = click.option(
+    "--results",
+    type=Shelf(),
+    default="results",
+    show_default=True,
+    help="The folder in which every run has its own, or a URL such as s3://bucket/path.",
+)
+RESULTS_HERE = click.option(
+    "--results",
+    type=Shelf(is_here=True),
+    default="results",
+    show_default=True,
+    help="The folder in which every run has its own.",
+)
 LIMIT = click.option(
     "--limit",
     "limit_s",
@@ -100,6 +126,18 @@ def sealing(key: str | None, time_stamp: str | None, beside: Path | None = None)
     chosen = Sealing.taken(key, time_stamp, told.key, told.time_stamp)
     chosen.check()
     return chosen
+
+
+def taken(source: str, sha256: str | None = None, *, verify_tls: bool = True) -> Source:
+    """The file of an experiment, fetched if need be. Raises GamedayError."""
+    from gameday.experiment.remote import fetched, is_address
+    from gameday.experiment.source import Source
+
+    if is_address(source):
+        return fetched(source, sha256, verify_tls=verify_tls)
+    if sha256 is not None or not verify_tls:
+        raise GamedayError("--sha256 and --no-verify-tls are for an experiment from an address, https://…")
+    return Source(Path(source))
 
 
 def as_mapping(variables: tuple[str, ...]) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from gameday.measure.history import History
 from gameday.measure.latency import MOST_SERIES, latency_by_phase
 from gameday.measure.loss import Ledger, read
 from gameday.measure.plan import Plan
-from gameday.measure.rto import Interval, Rto
+from gameday.measure.rto import Interval, Rto, responses
 from gameday.measure.rules import RULES, are_alike
+from gameday.measure.said import AlarmTold, Said
 from gameday.measure.samples import Samples, read_all
 from gameday.measure.verdict import UndoState, judge_run, rpo_met, rto_met
 from gameday.observe.ledger import key_of
@@ -59,6 +60,9 @@ def assemble(pack: Pack, most_series: int = MOST_SERIES) -> record.Record:
         rto=_rto(plan, history, figures),
         rpo=_rpo(plan, figures, pack.run_id),
         moments=_moments(at, history, figures.rto),
+        response={name: _in_seconds(each) for name, each in responses(figures.rto, history).items()},
+        said=[_said(at, each) for each in history.said],
+        alarms=[_alarm(at, each) for each in history.alarms],
         phases=[
             record.PhasePart(name=name, started=at(start), ended=at(end), seconds=(end - start) / NS_PER_S)
             for name, (start, end) in history.phases.items()
@@ -170,9 +174,11 @@ def _moments(at: _Moments, history: History, rto: Rto) -> dict[str, str | None]:
         "inject",
         "impact",
         "detect",
+        "acknowledge",
         "declare",
         "failover",
         "takeover",
+        "mitigate",
         "recovered",
         "verified",
         "failback",
@@ -252,6 +258,24 @@ def _sli(at: _Moments, sli: SliFigures, history: History) -> record.SliPart:
             for outage in sli.outages
         ],
         budget=record.BudgetPart(**_fields(sli.budget)) if sli.budget else None,
+    )
+
+
+def _said(at: _Moments, said: Said) -> record.SaidPart:
+    told = {"what": said.what, "by": said.by, "text": said.text, "asked": said.asked}
+    return record.SaidPart(**told, said=at(said.said_ns), heard=at(said.heard_ns))
+
+
+def _alarm(at: _Moments, alarm: AlarmTold) -> record.AlarmPart:
+    return record.AlarmPart(
+        name=alarm.name,
+        status=alarm.status,
+        received=at(alarm.said_ns),
+        heard=at(alarm.heard_ns),
+        starts_at=alarm.starts_at,
+        fingerprint=alarm.fingerprint,
+        summary=alarm.summary,
+        labels=alarm.labels,
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import zipfile
-from typing import Any, BinaryIO
+from typing import Any
 
-from gameday.errors import GamedayError
 from gameday.evidence.holding import Holding, InFolder
 from gameday.evidence.pack import Pack
+from gameday.evidence.remote import put, reached, remote_folder
 from gameday.evidence.seal import NO_EVIDENCE
 
-PIECE_BYTES = 1 << 20
 # the same pack gives the same zip, byte for byte
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -27,40 +25,13 @@ def export(pack: Pack, where: str) -> str:
     held.must_be_plain()
     pack.read_record()
     target = where if where.endswith(".zip") else f"{where.rstrip('/')}/{pack.file_name}.zip"
+    above, slash, name = target.rpartition("/")
     with tempfile.TemporaryFile() as draft:
         write(held, pack.file_name, draft)
         draft.seek(0)
-        sent = _copy(draft, None)
-        draft.seek(0)
-        try:
-            arrived = _to_s3(draft, target) if target.startswith("s3://") else _by_fsspec(draft, target)
-        except ImportError as error:
-            raise GamedayError(f"{target} needs a package that is not installed: {error}") from None
-        except Exception as error:  # noqa: BLE001 - every kind of store fails in its own way
-            raise GamedayError(f"{target} cannot be written: {error or type(error).__name__}") from None
-    if arrived != sent:
-        raise GamedayError(f"{target} is not what was sent: SHA-256 {arrived} instead of {sent}")
+        with reached(target):
+            put(remote_folder(above + slash if slash else "."), name, draft)
     return target
-
-
-def _by_fsspec(draft: BinaryIO, target: str) -> str:
-    """Send it to a path or a URL of fsspec; the SHA-256 of what is there afterwards."""
-    import fsspec
-
-    with fsspec.open(target, "wb") as there:
-        _copy(draft, there)
-    with fsspec.open(target, "rb") as there:
-        return _copy(there, None)
-
-
-def _to_s3(draft: BinaryIO, target: str) -> str:
-    """Send it to S3; the SHA-256 of what is there afterwards. fsspec's S3 would want a boto3 of its own."""
-    import boto3
-
-    bucket, _, key = target.removeprefix("s3://").partition("/")
-    s3 = boto3.client("s3")
-    s3.upload_fileobj(draft, bucket, key)
-    return _copy(s3.get_object(Bucket=bucket, Key=key)["Body"], None)
 
 
 def write(held: Holding, name: str, out: Any) -> None:
@@ -73,13 +44,3 @@ def write(held: Holding, name: str, out: Any) -> None:
                 entry.external_attr = 0o644 << 16
                 with archive.open(entry, "w", force_zip64=True) as there:
                     there.writelines(held.pieces(inside))
-
-
-def _copy(source: BinaryIO | Any, target: Any) -> str:
-    """Copy in pieces, or only read; the SHA-256 of what passed."""
-    seen = hashlib.sha256()
-    while piece := source.read(PIECE_BYTES):
-        seen.update(piece)
-        if target is not None:
-            target.write(piece)
-    return seen.hexdigest()

@@ -221,12 +221,16 @@ class InZip(Holding):
 
 def _refuse_outside(path: Path, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
-        name = member.orig_filename
-        parts = name.split("/")
-        if name.startswith("/") or ".." in parts:
-            raise GamedayError(f"{path} would write outside of its folder: {name}")
-        if not name or "\0" in name or "\\" in name or "." in parts or "" in parts[:-1]:
-            raise GamedayError(f"{path} holds a name that no pack has: '{name}'")
+        refuse_name(path, member.orig_filename.removesuffix("/"))
+
+
+def refuse_name(where: object, name: str) -> None:
+    """Raise GamedayError when a file of that name would not lie in the folder of the pack, or nowhere."""
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts:
+        raise GamedayError(f"{where} would write outside of its folder: {name}")
+    if "\0" in name or "\\" in name or "." in parts or "" in parts:
+        raise GamedayError(f"{where} holds a name that no pack has: '{name}'")
 
 
 def _refuse_bomb(path: Path, members: list[zipfile.ZipInfo]) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,6 @@ from gameday.reading import Unreadable, read_bytes
 # what is written with the seal or after it, and so is no part of what is sealed
 MANIFEST, SEAL, STAMP, AFTERWARDS = "manifest.json", "seal.json", "seal.tsr", "afterwards.jsonl"
 WITH_THE_SEAL = (MANIFEST, SEAL, STAMP, AFTERWARDS)
-# of a run's id: characters of its title, and random bytes at its end
-WORDS, RANDOM_BYTES = 40, 3
 LONGEST_NAME, LONGEST_WHY = 200, 300
 
 
@@ -148,41 +144,3 @@ def digest(path: Path) -> str:
     """The SHA-256 of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def create(results: Path, title: str) -> Pack:
-    """A new run's folder. Raises GamedayError when it cannot be written.
-
-    Its name sorts by time, says what is tested, and ends at random: every key of the ledger holds it, and a
-    run in another folder or on another host may write to the same store.
-    """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:WORDS].strip("-") or "run"
-    pack = Pack(results / f"{stamp}-{words}-{secrets.token_hex(RANDOM_BYTES)}")
-    try:
-        pack.folder.mkdir(parents=True)
-        pack.raw.mkdir()
-        pack.logs.mkdir()
-    except OSError as error:
-        raise GamedayError(f"cannot write under {results}: {error.strerror}") from None
-    return pack
-
-
-def packs(results: Path) -> list[Pack]:
-    """Every run under `results`, oldest first."""
-    if not results.is_dir():
-        return []
-    return [Pack(path) for path in sorted(results.glob("*Z-*")) if path.is_dir()]
-
-
-def find(results: Path, name: str) -> Pack:
-    """The pack meant by a path, a run id, the beginning of one, or `latest`."""
-    if Path(name).is_dir():
-        return Pack(Path(name))
-    runs = packs(results)
-    chosen = runs[-1:] if name == "latest" else [run for run in runs if run.run_id.startswith(name)]
-    if len(chosen) == 1:
-        return chosen[0]
-    if not chosen:
-        raise GamedayError(f"there is no run '{name}' under {results}")
-    raise GamedayError(f"'{name}' could mean {', '.join(run.run_id for run in chosen)}")

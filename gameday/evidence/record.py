@@ -189,6 +189,33 @@ class StepPart(Part):
     error: str | None = None
 
 
+class SaidPart(Part):
+    """What somebody said during the run: when it was said, and when the run heard it.
+
+    `asked`: the question that it answers.
+    """
+
+    what: str
+    by: str
+    text: str = ""
+    asked: str | None = None
+    said: Moment
+    heard: Moment
+
+
+class AlarmPart(Part):
+    """An alarm during the run: when it was received and heard; `starts_at` is its own, by another clock."""
+
+    name: str
+    status: str
+    received: Moment
+    heard: Moment
+    starts_at: str = ""
+    fingerprint: str = ""
+    summary: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
 class UndoPart(Part):
     """One undo that a fault owed."""
 
@@ -268,6 +295,13 @@ class Record(Part):
     rto: RtoPart | None = None
     rpo: RpoPart | None = None
     moments: dict[str, Moment | None]
+    response: dict[str, tuple[float, float, float]] = Field(
+        default_factory=dict,
+        description="Seconds from the impact until it was noticed, acknowledged, declared, mitigated: "
+        "[seconds, low, high].",
+    )
+    said: list[SaidPart] = Field(default_factory=list)
+    alarms: list[AlarmPart] = Field(default_factory=list)
     phases: list[PhasePart]
     slis: list[SliPart]
     latency: list[LatencyPart]

@@ -11,52 +11,42 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gameday.experiment import toolkit
+from gameday.experiment import toolkit, undos
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
 from gameday.experiment.rules import Targets
 from gameday.experiment.spelling import did_you_mean, nearest
+from gameday.experiment.walk import walk
 
 ADDED_KEYS = ("role", "runbook", "undo", "targets")
 CHAOS_TOOLKIT_KEYS = (
     "type name provider tolerance pauses background timeout "
     "configuration secrets controls ref dry contributions description"
 ).split()
-OWN_MODULE = re.compile(r"gameday\.(?:faults|lab)(?:\.[a-z]{1,30})?")
-LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
+# what people write beside the provider by mistake
+OF_PROVIDER = ("arguments", "module", "func", "path", "url")
+OWN_MODULE = re.compile(r"gameday\.(?:asking|(?:faults|lab)(?:\.[a-z]{1,30})?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something wrong in an activity: the path of the key or value, and what is wrong."""
+    """Something wrong in an activity: the path of the key or value, and what is wrong.
+
+    may_be_a_note: in a file without anything of gameday's it stops nothing.
+    """
 
     path: Path
     message: str
     on_key: bool = False
+    may_be_a_note: bool = False
 
 
-def walk(document: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every activity of the experiment with its path."""
-    for path in LISTS:
-        block: Any = document
-        for part in path:
-            block = block.get(part) if isinstance(block, dict) else None
-        for index, activity in enumerate(block if isinstance(block, list) else ()):
-            if isinstance(activity, dict):
-                yield (*path, index), activity
-
-
-def with_role(document: dict[str, Any], *roles: str) -> list[dict[str, Any]]:
-    """The activities of the method and the rollbacks that have one of these roles, in order."""
-    return [activity for _, activity in walk(document) if activity.get("role") in roles]
-
-
-def modules_of_gameday(document: dict[str, Any]) -> set[str]:
-    """The modules of gameday that the experiment's activities call."""
-    providers = [activity.get("provider") or {} for _, activity in walk(document)]
-    modules = {str(provider.get("module", "")) for provider in providers}
-    return {module for module in modules if module.startswith("gameday.")}
+def misplaced(document: dict[str, Any]) -> Iterator[Path]:
+    """Keys of a provider that stand beside it, where Chaos Toolkit does not read them."""
+    for path, activity in walk(document):
+        if isinstance(activity.get("provider"), dict):
+            yield from ((*path, key) for key in OF_PROVIDER if key in activity)
 
 
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
@@ -76,11 +66,10 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
         undo = activity.get("undo")
         if undo is not None:
             if not isinstance(undo, dict) or "provider" not in undo:
-                yield Trouble((*path, "undo"), "undo is an activity; write for example undo: {provider: …}")
+                message = "undo is an activity; write for example undo: {provider: …}"
+                yield Trouble((*path, "undo"), message, may_be_a_note=True)
             else:
-                for found in toolkit.misshapen_activity(undo, (*path, "undo")):
-                    yield Trouble(found.path, found.message, found.on_key)
-                yield from _provider((*path, "undo"), undo)
+                yield from _undo((*path, "undo"), undo)
         yield from _provider(path, activity)
         yield from _targets(path, activity)
 
@@ -90,6 +79,26 @@ def _is_whole(activity: dict[str, Any]) -> bool:
     return bool(activity.get("name")) and activity.get("ref") is None
 
 
+def _undo(path: Path, undo: dict[str, Any]) -> Iterator[Trouble]:
+    for found in toolkit.misshapen_activity(undo, path):
+        yield Trouble(found.path, found.message, found.on_key)
+    yield from _provider(path, undo)
+    for key in undo:
+        is_known = key in CHAOS_TOOLKIT_KEYS or key in ADDED_KEYS or key in undos.KEYS
+        if not is_known and (near := nearest(key, undos.KEYS)):
+            yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
+    try:
+        verify = undos.terms_of(undo).verify
+    except ValidationError as invalid:
+        for each in (complaint(error, path) for error in invalid.errors()):
+            yield Trouble(each.path, each.message, each.on_key)
+        return
+    if verify is not None:
+        for found in toolkit.misshapen_activity(verify, (*path, "verify")):
+            yield Trouble(found.path, found.message, found.on_key)
+        yield from _provider((*path, "verify"), verify)
+
+
 def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
     if "targets" not in activity:
         return
@@ -97,17 +106,18 @@ def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
         Targets.model_validate(activity["targets"])
     except ValidationError as invalid:
         for found in (complaint(error, (*path, "targets")) for error in invalid.errors()):
-            yield Trouble(found.path, found.message, found.on_key)
+            yield Trouble(found.path, found.message, found.on_key, may_be_a_note=True)
 
 
 def _keys(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:
     for key in activity:
-        if key not in CHAOS_TOOLKIT_KEYS and key not in ADDED_KEYS and (near := nearest(key, ADDED_KEYS)):
-            yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
+        if key not in (*CHAOS_TOOLKIT_KEYS, *ADDED_KEYS, *OF_PROVIDER) and (near := nearest(key, ADDED_KEYS)):
+            message = f"unknown key '{key}'; did you mean '{near}'?"
+            yield Trouble((*path, key), message, on_key=True, may_be_a_note=True)
     role = activity.get("role")
     if role is not None and role not in ROLES:
         meant = did_you_mean(str(role), ROLES, f"write one of {', '.join(ROLES)}")
-        yield Trouble((*path, "role"), f"unknown role '{role}'{meant}")
+        yield Trouble((*path, "role"), f"unknown role '{role}'{meant}", may_be_a_note=True)
 
 
 def _provider(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:

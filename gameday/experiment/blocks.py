@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
@@ -49,6 +49,11 @@ class Block(BaseModel):
         alias_generator=lambda name: name.replace("_", "-"),
         arbitrary_types_allowed=True,
     )
+
+    def as_orders(self) -> dict[str, Any]:
+        """The block as plain data, as a process that is given it reads it back."""
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return plain
 
 
 def exactly_one(block: Block, *names: str) -> None:

@@ -15,7 +15,7 @@ LARGEST_BYTES = 1 << 20  # of an answer in which something is looked for
 LARGEST_JSON = 1 << 16  # of one that a JSONPath walks through
 LONGEST_PATTERN = 1000  # characters
 
-Scalar = str | bool | int | float | None
+Scalar = str | bool | int | float
 
 
 class Holds(Block):
@@ -28,12 +28,12 @@ class Holds(Block):
     jsonpath: str | None = Field(
         None, min_length=1, max_length=LONGEST_PATTERN, description="A path that must lead to something."
     )
-    expect: Scalar = Field(None, description="What everything at the `jsonpath` must be.")
+    expect: Scalar | None = Field(None, description="What everything at the `jsonpath` must be.")
 
     @model_validator(mode="after")
     def _one_that_can_be_looked_for(self) -> Holds:
         exactly_one(self, "text", "regex", "jsonpath")
-        if "expect" in self.model_fields_set and self.jsonpath is None:
+        if self.expect is not None and self.jsonpath is None:
             raise ValueError("expect goes with a jsonpath")
         if self.regex is not None:
             compiled(self.regex)
@@ -65,7 +65,7 @@ class Holds(Block):
             found = []
         if not found:
             return "the JSONPath leads to nothing"
-        if "expect" in self.model_fields_set and not all(_is(value, self.expect) for value in found):
+        if self.expect is not None and not all(_is(value, self.expect) for value in found):
             return "the JSONPath leads to something else"
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -15,15 +14,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gameday.errors import InvalidInput, Problem
-from gameday.experiment import activities, plain, positions, tls, toolkit
+from gameday.experiment import activities, locustfile, notes, plain, positions, seeing, tls, toolkit
 from gameday.experiment.complaints import complaint
+from gameday.experiment.given import Given
 from gameday.experiment.model import Blocks, Objectives
-from gameday.experiment.names import names_of
+from gameday.experiment.names import filled_in, names_of
 from gameday.experiment.positions import Positions
 from gameday.experiment.secrets import Found, asks_others, find, secrets_of
-from gameday.experiment.sli import Sli
+from gameday.experiment.source import Source, text_of
 from gameday.experiment.spelling import did_you_mean, nearest
-from gameday.reading import Unreadable, read_text
 from gameday.units import spoken
 
 # what Chaos Toolkit itself reads at the top level; anything else there is nobody's or gameday's
@@ -31,8 +30,7 @@ CHAOS_TOOLKIT_KEYS = (
     "version title description tags contributions secrets configuration "
     "extensions controls steady-state-hypothesis method rollbacks runtime dry"
 ).split()
-LARGEST_BYTES = 1_000_000  # of an experiment, and of a locustfile
-SEEN_BY_DEFAULT_S = 2.0  # an outage of this length is seen by a probe that nobody has set up
+NOTHING = Given()
 BLOCK_KEYS = tuple(field.alias or name for name, field in Blocks.model_fields.items())
 
 
@@ -42,7 +40,8 @@ class Experiment:
 
     `document` is the whole file for chaoslib; `blocks` are gameday's own, with `${variables}` filled in.
     `variables` are the `--var` values by name; `secrets` must not be written down. `warnings` are worth
-    reading and stop nothing. `found` is what others gave: the environment, a vault.
+    reading and stop nothing. `found` is what others gave: the environment, a vault; `given`, what files did.
+    `address` is where it was fetched from.
     """
 
     path: Path
@@ -54,6 +53,8 @@ class Experiment:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
     found: Found = field(default_factory=Found)
+    given: Given = NOTHING
+    address: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -62,8 +63,8 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """The experiment's title."""
-        return str(self.document.get("title", ""))
+        """The experiment's title, with its configuration filled in."""
+        return filled_in(str(self.document.get("title", "")), self.document, self.variables)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,49 +77,41 @@ class Experiment:
         return not (self.blocks.slis or self.blocks.load or self.blocks.ledger or self.blocks.objectives)
 
 
-def load(path: Path, variables: dict[str, Any] | None = None) -> Experiment:
-    """Read and check an experiment. Raises InvalidInput with every problem found; touches nothing."""
-    variables = variables or {}
-    text = _read(path)
+def load(
+    source: Path | Source, variables: dict[str, Any] | None = None, given: Given = NOTHING
+) -> Experiment:
+    """Read and check an experiment; `variables` count more than what files have `given`.
+
+    Raises InvalidInput with every problem found; touches nothing.
+    """
+    path, address = (source.path, source.address) if isinstance(source, Source) else (source, None)
+    variables = {**given.configuration, **(variables or {})}
+    text = text_of(path)
     document, places = positions.parse(str(path), text)
     check = _Check(path, places)
     if not isinstance(document, dict):
         check.at_value((), "an experiment is a mapping; begin with title:, description: and method:")
         raise InvalidInput(check.problems)
     check.is_fit(document)
+    check.is_plain = notes.is_plain(document)
     document_in_shape = check.shape(document)
-    found = cache(partial(find, document_in_shape, variables))
+    found = cache(partial(find, document_in_shape, variables, given.secrets))
     resolved = check.substitute(document_in_shape, found)
     blocks = check.blocks(resolved)
     for trouble in activities.troubles(document_in_shape):
-        (check.at_key if trouble.on_key else check.at_value)(trouble.path, trouble.message)
-    check.locustfile(resolved)
+        check.say(trouble.path, trouble.message, trouble.on_key, trouble.may_be_a_note)
+    for where in activities.misplaced(document):
+        check.warn(where, f"Chaos Toolkit ignores '{where[-1]}' here; it belongs into the provider")
+    check.locustfile(resolved, address)
     check.inline_passwords(document)
     if check.problems or blocks is None:
         raise InvalidInput(check.problems)
-    secrets = secrets_of(document, variables, found)
+    secrets = secrets_of(document, variables, found, given.secrets)
     asked = found() if asks_others(document) else Found()
     warnings = tuple(check.warnings)
-    return Experiment(path, text, document, blocks, check.places, variables, secrets, warnings, asked)
-
-
-def _read(path: Path) -> str:
-    if not str(path).isprintable():  # it stands in errors, evidence and the report
-        raise InvalidInput(
-            [Problem(ascii(str(path)), 0, 0, "its path has characters that cannot be shown; rename it")]
-        )
-    if path.suffix not in (".yaml", ".yml", ".json"):
-        raise InvalidInput([Problem(str(path), 0, 0, "an experiment's file ends in .yaml, .yml or .json")])
-    try:
-        return read_text(path, LARGEST_BYTES)
-    except FileNotFoundError:
-        near = nearest(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else None
-        hint = f"; did you mean {path.with_name(near)}?" if near else ""
-        raise InvalidInput([Problem(str(path), 0, 0, f"there is no such file{hint}")]) from None
-    except Unreadable as error:
-        raise InvalidInput(
-            [Problem(str(path), error.line, error.column, f"cannot be read: {error}")]
-        ) from None
+    return Experiment(
+        path, text, document, blocks, check.places, variables, secrets, warnings, asked, given, address
+    )
 
 
 class _Check:
@@ -129,12 +122,23 @@ class _Check:
         self.places = places
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.is_plain = False
 
     def at_key(self, path: positions.Path, message: str) -> None:
         self.problems.append(Problem(str(self.path), *self.places.of_key(path), message))
 
     def at_value(self, path: positions.Path, message: str) -> None:
         self.problems.append(Problem(str(self.path), *self.places.of_value(path), message))
+
+    def warn(self, path: positions.Path, message: str) -> None:
+        self.warnings.append(Problem(str(self.path), *self.places.of_key(path), message))
+
+    def say(self, path: positions.Path, message: str, on_key: bool, may_be_a_note: bool = False) -> None:
+        """Something is wrong, unless it is a note in a file that has nothing of gameday's."""
+        if may_be_a_note and self.is_plain:
+            self.warn(path, f"{message} Until then it is a note, as for Chaos Toolkit")
+        else:
+            (self.at_key if on_key else self.at_value)(path, message)
 
     def is_fit(self, document: dict[str, Any]) -> None:
         """Raise InvalidInput when there is something in it that no check after this one could bear."""
@@ -157,7 +161,7 @@ class _Check:
             )
         found = toolkit.misshapen(document)
         for each in found:
-            (self.at_key if each.on_key else self.at_value)(each.path, each.message)
+            self.say(each.path, each.message, each.on_key, each.path[-1] == "runbook")
         self.unknown_keys(document)
         for path in self.places.repeated:
             self.at_key(path, f"'{path[-1]}' is written twice; the first one would be lost")
@@ -166,19 +170,18 @@ class _Check:
     def unknown_keys(self, document: dict[str, Any]) -> None:
         """Keys that are nearly gameday's, and those that are nearly Chaos Toolkit's."""
         for key in document:
-            if key in CHAOS_TOOLKIT_KEYS or key in BLOCK_KEYS:
+            if key in CHAOS_TOOLKIT_KEYS or key in BLOCK_KEYS or key.startswith(notes.EXTENSION):
                 continue
             if near := nearest(key, BLOCK_KEYS):
-                self.at_key((key,), f"unknown key '{key}'; did you mean '{near}'?")
+                self.say((key,), f"unknown key '{key}'; did you mean '{near}'?", True, True)
             elif near := nearest(key, CHAOS_TOOLKIT_KEYS):
-                place = self.places.of_key((key,))
-                self.warnings.append(
-                    Problem(str(self.path), *place, f"Chaos Toolkit ignores '{key}'; did you mean '{near}'?")
-                )
+                self.warn((key,), f"Chaos Toolkit ignores '{key}'; did you mean '{near}'?")
 
     def substitute(self, document: dict[str, Any], find: Callable[[], Found]) -> dict[str, Any]:
         """gameday's blocks with `${name}` filled in from the configuration, the secrets and `--var`."""
         mine = {key: document[key] for key in BLOCK_KEYS if document.get(key) is not None}
+        if self.is_plain:
+            mine = self.without_notes(mine)
         if "${" not in str(mine):
             return mine
         from chaoslib import substitute
@@ -197,6 +200,17 @@ class _Check:
         for path, leftover in _leftovers(resolved):
             self.at_value(path, self._unknown_variable(leftover, found.configuration))
         return resolved
+
+    def without_notes(self, mine: dict[str, Any]) -> dict[str, Any]:
+        """What can be a block all the same; the rest are notes, with a warning."""
+        for key in [key for key in mine if notes.may_be_a_note(key, mine[key])]:
+            try:
+                Blocks.model_validate({key: mine[key]})
+            except ValidationError as invalid:
+                del mine[key]
+                found = complaint(invalid.errors()[0])
+                self.say((key,), found.message, on_key=True, may_be_a_note=True)
+        return mine
 
     def _unknown_variable(self, name: str, configuration: dict[str, Any]) -> str:
         if name in configuration:
@@ -230,7 +244,7 @@ class _Check:
                 self.at_value(("halt", index, "when"), f"there is no SLI '{condition.sli}'{meant}")
         for path, message in tls.troubles(blocks, self.path.parent):
             self.at_value(path, message)
-        return self._with_observers(blocks)
+        return self._with_observers(tls.resolved(blocks, self.path.parent))
 
     def _with_observers(self, blocks: Blocks) -> Blocks:
         """Objectives need something that measures them."""
@@ -238,7 +252,7 @@ class _Check:
         if objectives is not None and objectives.rpo is not None and blocks.ledger is None:
             self.at_key(("objectives", "rpo"), "an rpo is counted from a ledger; add a block ledger:")
         if objectives is not None and objectives.rto is not None:
-            blocks = with_a_probe(blocks)
+            blocks = seeing.with_a_probe(blocks)
             if not any(sli.about.may_be_clock for sli in blocks.slis):
                 self.at_key(
                     ("objectives", "rto"), "an rto is measured by a probe; add an SLI with source: probe"
@@ -259,51 +273,19 @@ class _Check:
 
     def blind_probes(self, blocks: Blocks, rto_s: float) -> None:
         """A probe must be able to see every outage that is longer than the RTO."""
-        for index, sli in enumerate(blocks.slis):
-            if not sli.about.may_be_clock or sli.unseen_s <= rto_s:
-                continue
-            tolerated_s = sli.tolerated_s + sli.asks_every_s
-            advice = (
-                f"let it answer sooner (timeout: or good: below {spoken(rto_s - tolerated_s)})"
-                if tolerated_s < rto_s
-                else "ask for a larger share, in a shorter window, more often"
-            )
-            block = sli if sli.probe is None else sli.probe
-            path: positions.Path = ("slis", index, *(() if sli.probe is None else ("probe",)))
-            self.at_value(
-                (*path, "timeout") if "timeout" in block.model_fields_set else path,
-                f"'{sli.name}' may not see an outage of {spoken(sli.unseen_s)}, and the rto is "
-                f"{spoken(rto_s)}: {advice}",
-            )
+        for path, message in seeing.blind(blocks, rto_s):
+            self.at_value(path, message)
 
     def _report(self, error: ErrorDetails) -> None:
         found = complaint(error)
         (self.at_key if found.on_key else self.at_value)(found.path, found.message)
 
-    def locustfile(self, resolved: dict[str, Any]) -> None:
+    def locustfile(self, resolved: dict[str, Any], address: str | None) -> None:
         """The locustfile is there and is Python."""
         block = resolved.get("load")
         name = block.get("locustfile") if isinstance(block, dict) else None
-        if not isinstance(name, str) or not name:
-            return
-        if "," in name:
-            self.at_value(
-                ("load", "locustfile"), "Locust takes a comma for the end of a path; rename the file"
-            )
-            return
-        path = self.path.parent / name
-        try:
-            ast.parse(read_text(path, LARGEST_BYTES), str(path))
-        except FileNotFoundError:
-            self.at_value(
-                ("load", "locustfile"), f"there is no locustfile {path}; the path is relative to this file"
-            )
-        except Unreadable as error:
-            self.at_value(("load", "locustfile"), f"the locustfile {path} cannot be read: {error}")
-        except SyntaxError as error:
-            self.at_value(("load", "locustfile"), f"{path}:{error.lineno}:{error.offset}: {error.msg}")
-        except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or nested too deep
-            self.at_value(("load", "locustfile"), f"{path} is no Python: {error or type(error).__name__}")
+        if isinstance(name, str) and name and (why := locustfile.trouble(self.path.parent, name, address)):
+            self.at_value(("load", "locustfile"), why)
 
     def inline_passwords(self, document: dict[str, Any]) -> None:
         """A password in the file would go into the evidence pack with it."""
@@ -314,23 +296,6 @@ class _Check:
                         path,
                         "a password here would be copied into the evidence; take it from secrets:",
                     )
-
-
-def with_a_probe(blocks: Blocks) -> Blocks:
-    """The blocks with a probe of the load's host when they have none: load alone cannot time an outage."""
-    if blocks.load is None or any(sli.about.may_be_clock for sli in blocks.slis):
-        return blocks
-    probe = {"http": blocks.load.host, "expect": "any", **_seeing(blocks.objectives)}
-    added = Sli.model_validate({"name": "reachable", "source": "probe", "objective": "100%", "probe": probe})
-    return blocks.model_copy(update={"slis": [*blocks.slis, added]})
-
-
-def _seeing(objectives: Objectives | None) -> dict[str, str]:
-    """The period and the timeout of a probe that sees every outage longer than the RTO."""
-    if objectives is None or not objectives.rto or objectives.rto >= SEEN_BY_DEFAULT_S:
-        return {}
-    rto_ms = int(objectives.rto * 1000)
-    return {"every": f"{min(20, max(1, rto_ms // 10))}ms", "timeout": f"{max(1, rto_ms // 2)}ms"}
 
 
 def _leftovers(value: Any) -> Iterator[tuple[positions.Path, str]]:

@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gameday.experiment.blocks import Block, Duration, Name
 from gameday.experiment.drtest import DrTest
@@ -100,6 +100,14 @@ class HaltCondition(Block):
         return match.groupdict() if match else {}
 
 
+Authors = Annotated[
+    list[Name],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value, json_schema_input_type=str | list[str]
+    ),
+]
+
+
 class Blocks(BaseModel):
     """Every block that gameday adds at the top level. Other keys belong to Chaos Toolkit."""
 
@@ -121,7 +129,7 @@ class Blocks(BaseModel):
     environment: Annotated[str, AfterValidator(_environment)] | None = Field(
         None, min_length=1, description="Where it runs, such as staging; production when left out."
     )
-    author: list[Name] = Field(
+    author: Authors = Field(
         default_factory=list, description="Who wrote the experiment; the author's approval does not count."
     )
     dr_test: DrTest | None = Field(

@@ -33,6 +33,11 @@ def names_of(document: dict[str, Any], variables: dict[str, Any]) -> tuple[str, 
     return tuple(sorted({*WORDS, *written, *filled_in}))
 
 
+def filled_in(text: str, document: dict[str, Any], variables: dict[str, Any]) -> str:
+    """A text with what of the configuration is no secret."""
+    return _filled_in(text, _configuration(document, variables)) if "${" in text else text
+
+
 def is_name(path: str) -> bool:
     """Whether a name stands there; the path is that of the keys alone, such as `slis.name`."""
     inside = next((path.removeprefix(each) for each in ACTIVITIES if path.startswith(each)), None)

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from gameday.experiment.meant import Meant, text_of
+
 MOST_VALUES = 10_000  # keys among them, and what aliases stand for counted each time
 DEEPEST = 50
 LONGEST_NUMBER = 40  # characters
@@ -30,10 +32,10 @@ class TooMuch(yaml.MarkedYAMLError):
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML as JSON could say it, within bounds. Dates are texts: they go through JSON on their way."""
+    """YAML as JSON could say it, within bounds. Dates, and keys that are no texts, are texts that know it."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
-        first: [(tag, form) for tag, form in known if tag not in (f"{BASIC}timestamp", f"{BASIC}value")]
+        first: [(tag, form) for tag, form in known if tag != f"{BASIC}value"]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -62,6 +64,16 @@ class PlainLoader(yaml.SafeLoader):
             self.sizes[event.anchor] = self.values - before
         return node
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys are texts."""
+        return {_as_key(key): item for key, item in super().construct_mapping(node, deep).items()}
+
+
+def _as_key(key: Any) -> Any:
+    if isinstance(key, str) or (isinstance(key, float) and not math.isfinite(key)):
+        return key
+    return Meant(text_of(key), key)
+
 
 def at(something: Any) -> dict[str, Any]:
     """Where an event or a node of YAML stands, as its errors want it."""
@@ -86,6 +98,16 @@ def _built(kind: str) -> Callable[[Any, Any], Any]:
     return built
 
 
+def _date(loader: Any, node: Any) -> Any:
+    """A date as it is written; what looks like one, as the 31st of February does, is a text."""
+    try:
+        return Meant(node.value, yaml.SafeLoader.construct_yaml_timestamp(loader, node))
+    except ValueError:
+        return node.value
+    except (AttributeError, TypeError, yaml.constructor.ConstructorError):  # so it was called a date
+        return _refused(loader, node)
+
+
 def _refused(loader: Any, node: Any) -> Any:
     tag = node.tag.replace(BASIC, "!!")
     problem = f"{tag} is nothing that an experiment can hold; write a text, a number, a list or a mapping"
@@ -96,6 +118,7 @@ def _refused(loader: Any, node: Any) -> Any:
 PlainLoader.yaml_constructors = {
     **{BASIC + kind: _built(kind) for kind in ("null", "bool", "int", "float", "str")},
     **{BASIC + kind: yaml.SafeLoader.yaml_constructors[BASIC + kind] for kind in ("seq", "map")},
+    f"{BASIC}timestamp": _date,
     None: _refused,
 }
 

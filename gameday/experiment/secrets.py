@@ -12,6 +12,7 @@ from typing import Any
 
 from gameday import redact
 
+Dictionary = dict[str, Any]
 # a vault that has not answered within so many seconds does not answer
 ANSWER_WITHIN_S = 10.0
 
@@ -35,12 +36,12 @@ class Found:
         return f"{self.trouble}{hint}"
 
 
-def find(document: dict[str, Any], variables: dict[str, Any]) -> Found:
-    """Ask the environment, and the vault, for what the experiment takes from there."""
+def find(document: dict[str, Any], variables: dict[str, Any], given: Dictionary | None = None) -> Found:
+    """Ask the environment, and the vault, for what the experiment takes from there. given: secrets."""
     if not _asks_a_vault(document.get("secrets")):
-        return _found(document, variables)
+        return _found(document, variables, given)
     found: list[Found] = []
-    asking = threading.Thread(target=lambda: found.append(_found(document, variables)), daemon=True)
+    asking = threading.Thread(target=lambda: found.append(_found(document, variables, given)), daemon=True)
     asking.start()
     asking.join(ANSWER_WITHIN_S)
     return found[0] if found else Found(trouble=f"the vault has not answered for {ANSWER_WITHIN_S:g} s")
@@ -52,16 +53,20 @@ def asks_others(document: dict[str, Any]) -> bool:
 
 
 def secrets_of(
-    document: dict[str, Any], variables: dict[str, Any], found: Callable[[], Found] | None = None
+    document: dict[str, Any],
+    variables: dict[str, Any],
+    found: Callable[[], Found] | None = None,
+    given: Dictionary | None = None,
 ) -> tuple[str, ...]:
     """The values of the secrets, of password-like configuration, and of passwords in addresses.
 
-    found: gives what was found already. What cannot be found is left out: whoever needs it will say so.
-    The environment's secrets are among them, since an activity may print it.
+    found: gives what was found already. given: secrets by the command line. What cannot be found is left
+    out: whoever needs it will say so. The environment's are among them, since an activity may print it.
     """
     configuration, declared = document.get("configuration"), document.get("secrets")
     values = [*of_environment(os.environ.items()), *_named(variables), *_inside(variables)]
-    values += [*_named(document), *_inside(configuration), *_asked(configuration), *_leaves(declared)]
+    values += [*_named(document), *_inside(configuration), *_asked(configuration)]
+    values += [*_leaves(declared), *_leaves(given)]
     if asks_others(document):
         asked = found() if found is not None else find(document, variables)
         values += [*_named(asked.configuration), *_inside(asked.configuration), *_leaves(asked.secrets)]
@@ -85,7 +90,7 @@ def _is_a_path(value: str) -> bool:
         return False
 
 
-def _found(document: dict[str, Any], variables: dict[str, Any]) -> Found:
+def _found(document: dict[str, Any], variables: dict[str, Any], given: Dictionary | None) -> Found:
     from chaoslib.configuration import load_configuration
     from chaoslib.secret import load_secrets
 
@@ -94,7 +99,7 @@ def _found(document: dict[str, Any], variables: dict[str, Any]) -> Found:
     except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
         return Found(trouble=_said(error), where="configuration")
     try:
-        secrets = load_secrets(document.get("secrets") or {}, configuration)
+        secrets = load_secrets(document.get("secrets") or {}, configuration, dict(given or {}))
     except Exception as error:  # noqa: BLE001 - whatever asks a vault raises what it likes
         return Found(configuration, trouble=_said(error))
     return Found(configuration, secrets, next(_without_answer(document.get("secrets"), secrets), None))

@@ -58,6 +58,17 @@ def troubles(blocks: Any, folder: Path) -> Iterator[tuple[tuple[str | int, ...],
             yield (*path, "tls", found[0]), found[1]
 
 
+def resolved(blocks: Any, folder: Path) -> Any:
+    """The blocks with whole paths, whatever folder they are read in."""
+    slis = [sli.model_copy(update={"probe": _resolved(sli.probe, folder)}) for sli in blocks.slis]
+    return blocks.model_copy(update={"slis": slis, "prometheus": _resolved(blocks.prometheus, folder)})
+
+
+def _resolved(block: Any, folder: Path) -> Any:
+    has_some = block is not None and block.tls is not None
+    return block.model_copy(update={"tls": block.tls.under(folder)}) if has_some else block
+
+
 def trouble(tls: Tls, folder: Path) -> tuple[str, str] | None:
     """What is wrong with the files: the key of the block, and why; None when they can be used."""
     whole = tls.under(folder)

@@ -14,6 +14,8 @@ without the C library, as Go's do, see the true time.
 
 from __future__ import annotations
 
+from typing import Any
+
 from gameday.errors import FaultError
 from gameday.faults.host import Host, at
 from gameday.faults.process import find
@@ -50,7 +52,7 @@ def offset(
         is_named = any(option is not None for option in (pid, pidfile, name))
         target = find(here, pid, pidfile, name).pid if is_named else None
         yield Aim(on_host(host), (f"the clock of {control_file}",), undo=set_back)
-        file = {"control_file": control_file, "before": before, "ours": wanted}
+        file: dict[str, Any] = {"control_file": control_file, "before": before, "ours": wanted}
         yield Undo(set_back, verify=is_set_back, **file, host=host)
         here.write(control_file, f"{wanted}\n")
         says_so = said(here, control_file) == wanted

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from pathlib import Path
+from typing import Any
 
 from gameday import hosts
 from gameday.errors import FaultError
@@ -77,7 +78,7 @@ def partition(
         is_laid(here, inside, firewall, name)  # whoever may not list rules could not undo: fail before acting
         connected = connects(here, cut, namespace)
         yield Aim(around(to, ports, everything, host), (network_of(namespace),), undo=heal)
-        rules = {"name": name, "firewall": firewall}
+        rules: dict[str, Any] = {"name": name, "firewall": firewall}
         yield Undo(heal, verify=is_healed, **rules, namespace=namespace, host=host)
         expected = lay(here, inside, firewall, name, cut)
         still_connects = connected and connects(here, cut, namespace)
@@ -156,7 +157,7 @@ def impair(
         inside = entrance(here, namespace)
         refuse_unlike_default(here, inside, interface)
         yield Aim(on_host(host), (f"{interface} of {network_of(namespace)}",), undo=smooth)
-        queue = {"interface": interface, "handle": handle}
+        queue: dict[str, Any] = {"interface": interface, "handle": handle}
         yield Undo(smooth, verify=is_smooth, **queue, namespace=namespace, host=host)
         try:
             for command in shaping(interface, handle, netem, networks):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Generator
+import os
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec, overload
 
 from gameday.errors import FaultError
+from gameday.faults import context
 from gameday.faults.undolog import UndoLog
 from gameday.hosts import Unclear
 from gameday.places import Aim, Place, places_in
+from gameday.terms import WITHIN_S, Terms
 
 logger = logging.getLogger("chaostoolkit")
 current_step: ContextVar[str] = ContextVar("current_step", default="")
@@ -28,6 +31,12 @@ class Undo:
     `verify` is a module-level function that takes the same arguments and returns True once the state
     is as it was. Both must be idempotent: an undo may be played twice. `target` names what is about to be
     broken, for `gameday plan`.
+
+    What takes its time says so. within_s: how long one attempt may take, verification included. poll_s: how
+    often `verify` is asked until it holds; without it, once. settles: whether other undos may begin while
+    `verify` is polled. needs: environment variables by name, and files by absolute paths, that it must have
+    when it is played: what they say is kept in the log, but for secrets. An undo that is told to come back
+    later raises `Throttled` of `gameday.faults.throttled`. Raises FaultError on terms that nobody could keep.
     """
 
     def __init__(
@@ -37,11 +46,18 @@ class Undo:
         *,
         target: str = "",
         verify: Callable[..., bool] | None = None,
+        within_s: float = WITHIN_S,
+        poll_s: float | None = None,
+        settles: bool = False,
+        needs: Sequence[str] = (),
         **arguments: Any,
     ) -> None:
         self.func = func
         self.target = target
         self.verify = verify
+        self.terms = Terms.agreed(within_s, poll_s, needs, settles=settles)
+        if poll_s is not None and verify is None:
+            raise FaultError("an undo cannot be played so: poll_s says how often to verify, and nothing does")
         self.arguments = arguments
 
     def as_call(self) -> dict[str, Any]:
@@ -51,6 +67,8 @@ class Undo:
             "func": self.func.__qualname__,
             "verify": self.verify.__qualname__ if self.verify else None,
             "arguments": self.arguments,
+            **self.terms.as_data(),
+            **context.found(self.terms.needs, os.environ),
         }
 
 

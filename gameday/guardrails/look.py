@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from gameday import hosts
 from gameday.errors import GamedayError
-from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO, Call, calls
+from gameday.experiment.load import Experiment
 from gameday.experiment.rules import Targets
 from gameday.guardrails import finders, places
 from gameday.guardrails.finders import Asked, Finder

@@ -1,4 +1,4 @@
-"""The places that an address names: of an HTTP call, and of the probe of an SLI."""
+"""The places that an address names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from gameday import hosts
-from gameday.experiment.observers import Probe
 from gameday.guardrails.values import Values
 from gameday.places import Place
 
@@ -23,12 +22,3 @@ def of_url(provider: dict[str, Any], values: Values) -> tuple[Place, ...]:
         return of_hosts([hosts.of_url(str(values.filled_in(written)))])
     except hosts.Unclear as error:
         raise hosts.Unclear(values.comes_later(written) or str(error)) from None
-
-
-def of_probe(probe: Probe) -> tuple[Place, ...]:
-    """Where the probe of an SLI goes. Raises Unclear."""
-    if probe.http is not None:
-        return of_hosts([hosts.of_url(probe.http)])
-    if probe.tcp is not None:
-        return of_hosts([hosts.of_host_and_port(probe.tcp)])
-    return of_hosts(hosts.of_dsn(str(probe.sql)))

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday import clean, redact
-from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO
 from gameday.experiment.lasts import longest_s
+from gameday.experiment.load import Experiment
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
 from gameday.phases import METHOD
+from gameday.samples import LEDGER, LOAD
 from gameday.units import spoken
 
 SHOWN_TARGETS = 8
 
 
-PARTS = (PROBES, "load", "ledger", CONTROLS, METHOD, UNDO, "rollbacks")
+PARTS = (PROBES, LOAD, LEDGER, CONTROLS, METHOD, UNDO, "rollbacks")
 
 
 def lines(experiment: Experiment, permit: Permit) -> Iterator[str]:
@@ -55,7 +56,7 @@ def _heading(experiment: Experiment) -> Iterator[str]:
 
 
 def _step(number: int, touch: Touch) -> Iterator[str]:
-    if touch.part in ("load", "ledger"):
+    if touch.part in (LOAD, LEDGER):
         yield f"     does     {touch.does}"
     else:
         yield f"  {number}. {touch.step}" + (f" [{touch.role}]" if touch.role else "")

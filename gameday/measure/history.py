@@ -9,6 +9,7 @@ from typing import Any
 from gameday.clock import Tie
 from gameday.events import Event, unplanned
 from gameday.measure.moments import moments
+from gameday.measure.said import AlarmTold, Said, alarms_in, said_in
 from gameday.phases import AFTER_CHECK, BASELINE, METHOD, RECOVERY, VERIFICATION
 
 # the phases whose outages count; later ones come of the undo
@@ -53,8 +54,11 @@ class History:
     status: str | None = None
     deviated: bool = False
     engine_error: str | None = None
+    dry: str | None = None
     lost_recorders: tuple[str, ...] = ()
     moments: dict[str, int | None] = field(default_factory=dict)
+    said: tuple[Said, ...] = ()
+    alarms: tuple[AlarmTold, ...] = ()
     guardrails: tuple[str, ...] = ()
     approvals: tuple[dict[str, str], ...] = ()
     deviations: tuple[str, ...] = ()
@@ -98,11 +102,14 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
     lost: list[str] = []
     deviations: list[str] = []
     last_ns = 0
+    events = list(events)
     for event in events:
         last_ns = max(last_ns, int(event["t_ns"]))
         match event["event"]:
             case Event.CLOCK:
                 ties.append(Tie(event["monotonic_ns"], event["utc_ns"], event.get("boot")))
+            case Event.RUN:
+                facts["dry"] = event.get("dry")
             case Event.PHASE:
                 marks.append((event["name"], event["t_ns"]))
             case Event.STEP_STARTED:
@@ -119,9 +126,10 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
                 lost.append(str(event["name"]))
             case Event.PERMITTED:
                 facts.update(guardrails=tuple(event["guardrails"]), approvals=tuple(event["approvals"]))
-        if (said := unplanned(event)) is not None:
-            deviations.append(said)
+        if (deviation := unplanned(event)) is not None:
+            deviations.append(deviation)
     ended = ties[-1] if len(ties) > 1 else Tie(last_ns, ties[0].utc_ns + last_ns - ties[0].monotonic_ns)
+    said, alarms = said_in(events), alarms_in(events, ties[0])
     ends = [start for _, start in marks[1:]] + [max(last_ns, ended.monotonic_ns)]
     phases = {name: (start, ends[number]) for number, (name, start) in enumerate(marks)}
     return History(
@@ -130,7 +138,9 @@ def from_timeline(events: Iterable[dict[str, Any]]) -> History:
         phases,
         tuple(steps),
         lost_recorders=tuple(lost),
-        moments=moments(steps),
+        moments=moments(steps, said, alarms),
+        said=said,
+        alarms=alarms,
         deviations=(*deviations, *_unlike_planned(steps)),
         **facts,
     )

@@ -9,6 +9,8 @@ from gameday.measure.bounds import Span
 from gameday.measure.history import History
 from gameday.measure.outage import Outage
 
+RESPONSES = ("detect", "acknowledge", "declare", "mitigate")
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -76,9 +78,22 @@ def rto_of(slis: Sequence[Seen], history: History, deadline_ns: int) -> Rto:
     starts = {"impact": _interval(impact_ns, began, recovered_ns, ended)}
     for name in ("inject", "declare"):
         at_ns = history.moments[name]
-        if at_ns is not None:
+        # declared once service was back, a disaster starts no clock
+        if at_ns is not None and (name != "declare" or at_ns < recovered_ns):
             starts[name] = _interval(at_ns, Span(at_ns, at_ns), recovered_ns, ended)
     return Rto(impact_ns, recovered_ns, began, ended, starts)
+
+
+def responses(rto: Rto, history: History) -> dict[str, Interval]:
+    """How long after the impact it was noticed, acknowledged, declared, mitigated; of what was said then."""
+    if rto.impact_ns is None or rto.began is None:
+        return {}
+    found = {}
+    for name in RESPONSES:
+        at_ns = history.moments.get(name)
+        if at_ns is not None and at_ns >= rto.impact_ns:
+            found[name] = _interval(rto.impact_ns, rto.began, at_ns, Span(at_ns, at_ns))
+    return found
 
 
 def incident(slis: Sequence[Seen], inject_ns: int, until_ns: int) -> list[Outage]:

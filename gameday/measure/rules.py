@@ -4,7 +4,8 @@ It goes up with every change that can give another figure, bound or verdict for 
 
 1: the rules of gameday 0.1 up to its first sealed packs; a plan without a number has these.
 2: outages are cut to their core, those that span the fault count, shares are exact.
-3: SLIs of values that somebody else measures. What rules 2 can measure comes out the same.
+3: SLIs of values that somebody else measures; an RTO may count from a declaration. What rules 2 can measure
+   comes out the same.
 """
 
 RULES = 3

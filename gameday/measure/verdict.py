@@ -197,6 +197,8 @@ def _left_behind(undos: list[UndoState]) -> Iterator[str]:
 
 def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     """What cannot be known from this run."""
+    if history.dry is not None:
+        yield f"a dry run: its {history.dry} were not played, and nothing was measured"
     has_objective = plan.rto is not None or plan.rpo is not None
     if has_objective and history.moments["inject"] is None:
         yield "the method has no action, so nothing was broken and the objectives were not tried"
@@ -206,7 +208,9 @@ def _unknowns(plan: Plan, history: History, figures: Figures) -> Iterator[str]:
     yield from _gaps(plan, history, figures)
     yield from (f"'{sli.plan.name}' has no samples" for sli in figures.slis if not sli.samples)
     if plan.rto is not None and figures.rto.starts and plan.rto_from not in figures.rto.starts:
-        yield f"the RTO counts from '{plan.rto_from}', which nobody said"
+        is_late = history.moments.get(plan.rto_from) is not None
+        why = "which came only after service was back" if is_late else "which nobody said"
+        yield f"the RTO counts from '{plan.rto_from}', {why}"
     if figures.loss is not None and VERIFICATION in history.phases:
         if figures.loss.not_read:
             yield f"{figures.loss.not_read} of the ledger's writes could not be read back"

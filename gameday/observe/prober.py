@@ -1,65 +1,82 @@
 """The prober: open-loop probes at a fixed rate, in a process of its own.
 
-Each probe is sent on schedule whether or not earlier ones have answered, with its own timeout; latency
-counts from the scheduled send. `python -m gameday.observe.prober` takes its orders on standard input:
-`{"folder": …, "probes": [{"recorder": …, "http": …, "every_ns": …, "timeout_s": …, …}]}`.
+`python -m gameday.observe.prober` takes its orders on standard input: `{"folder": …, "probes": {RECORDER:
+{"http": …, "every": …, "timeout": …, …}}}`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import json
+from typing import Any
 
-from gameday import clock, hosts
+from gameday import hosts
 from gameday.experiment.observers import Probe
-from gameday.observe import limits
-from gameday.observe.child import next_order, read_orders, say
-from gameday.observe.schedule import InFlight, ticks
-from gameday.samples import SampleWriter
+from gameday.experiment.tls import context
+from gameday.observe.asking import Answer, Asker, Schedule, nothing_to_close, record_until_told
+from gameday.observe.child import read_orders
 
 # of kept connections this many probes are asked for one on a new one, which shows what connecting takes
 FRESH_EVERY = 10
-FINISH_WITHIN_S = 1.0
-FULL = "not sent: the prober is full"
-EXHAUSTED = "not sent: no file, port or memory left"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one probe got."""
-
-    ok: bool
-    status: int = 0
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """How to make one probe, which may raise what went wrong; and how to close what is kept for it."""
-
-    ask: Callable[[], Awaitable[Answer]]
-    close: Callable[[], Awaitable[None]]
 
 
 def http_asker(probe: Probe, is_kept: bool) -> Asker:
     """HTTP requests, each on a new connection or on kept ones."""
     import aiohttp
 
-    connector = aiohttp.TCPConnector(force_close=not is_kept, limit=0, use_dns_cache=False)
-    timeout, watched = aiohttp.ClientTimeout(total=None), hosts.watched()
-    session = aiohttp.ClientSession(connector=connector, timeout=timeout, trace_configs=watched)
-    url, headers = str(probe.http), probe.headers
+    holds, url = probe.holds, str(probe.http)
+    secure: Any = True if probe.tls is None else context(probe.tls)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=not is_kept, limit=0, use_dns_cache=False, ssl=secure),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trace_configs=hosts.watched(),
+        auto_decompress=holds is None,  # a small answer must not become a large one
+    )
+    headers, body = _sent(probe)
+    # what writes is not written again elsewhere, and a certificate is shown where the file says
+    follows = probe.method == "GET" and probe.tls is None
 
     async def ask() -> Answer:
-        async with session.get(url, headers=headers) as response:
-            while await response.content.readany():
-                pass  # however much it is, none of it is kept
-        is_ok = is_expected(response.status, probe.expect)
-        return Answer(is_ok, response.status, "" if is_ok else f"HTTP {response.status}")
+        request = session.request(probe.method, url, headers=headers, data=body, allow_redirects=follows)
+        async with request as response:
+            answer = await _read(response.content, 0 if holds is None else holds.largest_bytes + 1)
+        if not is_expected(response.status, probe.expect):
+            return Answer(False, response.status, f"HTTP {response.status}")
+        missing = None if holds is None else _missing(probe, answer, response.headers)
+        return Answer(missing is None, response.status, missing or "")
 
     return Asker(ask, session.close)
+
+
+def _sent(probe: Probe) -> tuple[dict[str, str], bytes | None]:
+    """The headers and the body of a request."""
+    headers = dict(probe.headers)
+    names = {name.lower() for name in headers}
+    if probe.holds is not None and "accept-encoding" not in names:
+        headers["Accept-Encoding"] = "identity"
+    if probe.body is None or isinstance(probe.body, str):
+        return headers, None if probe.body is None else probe.body.encode()
+    if "content-type" not in names:
+        headers["Content-Type"] = "application/json"
+    return headers, json.dumps(probe.body).encode()
+
+
+async def _read(content: Any, most: int) -> bytes:
+    """An answer to its end, of which nothing is kept; or, of one that is looked at, `most` bytes."""
+    kept = bytearray()
+    while piece := await content.readany():
+        if most:
+            kept += piece
+            if len(kept) >= most:
+                break
+    return bytes(kept)
+
+
+def _missing(probe: Probe, body: bytes, headers: Any) -> str | None:
+    if headers.get("Content-Encoding", "identity") != "identity":
+        return "the answer is compressed"
+    return probe.holds.missing(body) if probe.holds is not None else None
 
 
 def is_expected(status: int, expect: int | str | None) -> bool:
@@ -82,7 +99,7 @@ def tcp_asker(probe: Probe) -> Asker:
             writer.close()
         return Answer(ok=True)
 
-    return Asker(ask, _nothing_to_close)
+    return Asker(ask, nothing_to_close)
 
 
 def sql_asker(probe: Probe, is_kept: bool) -> Asker:
@@ -97,10 +114,6 @@ def sql_asker(probe: Probe, is_kept: bool) -> Asker:
         return Answer(ok=True)
 
     return Asker(ask, connections.close)
-
-
-async def _nothing_to_close() -> None:
-    return
 
 
 def asker(probe: Probe) -> Asker:
@@ -126,70 +139,17 @@ def mixed(kept: Asker, fresh: Asker) -> Asker:
     return Asker(ask, close)
 
 
-async def probe_on_schedule(
-    probe: Probe, asker: Asker, writer: SampleWriter, stop: asyncio.Event, phase: float, limit: int
-) -> None:
-    """Probe until `stop`, one sample a period. phase: when in the period, 0 to 1. limit: how many at once."""
-    flights = InFlight(limit)
-    series = probe.http or probe.tcp or probe.query
-    period_ns = round(probe.every * clock.NS_PER_S)
-    async for due_ns in ticks(period_ns, stop, round(phase * period_ns)):
-        if flights.is_full:
-            now_ns = clock.now_ns()
-            writer.write(due_ns, now_ns, now_ns, series=series, ok=False, skipped=True, error=FULL)
-            continue
-        flights.start(asyncio.create_task(_one(asker, probe, writer, due_ns, series)))
-    await flights.finish(probe.timeout + FINISH_WITHIN_S)
-    await asker.close()
-
-
-async def _one(asker: Asker, probe: Probe, writer: SampleWriter, due_ns: int, series: str) -> None:
-    sent_ns = clock.now_ns()
-    answer = Answer(ok=False, error="given up")
-    timed_out = is_skipped = False
-    try:
-        async with asyncio.timeout(probe.timeout):
-            answer = await asker.ask()
-    except TimeoutError:
-        answer, timed_out = Answer(ok=False, error="timeout"), True
-    except Exception as error:  # noqa: BLE001 - a failed reading is data
-        is_skipped = limits.is_own(error)
-        answer = Answer(ok=False, error=EXHAUSTED if is_skipped else _named(error))
-    finally:  # also of one that is given up at the end
-        writer.write(
-            due_ns,
-            sent_ns,
-            clock.now_ns(),
-            series=series,
-            ok=answer.ok,
-            timed_out=timed_out,
-            skipped=is_skipped,
-            status=answer.status,
-            error=answer.error,
-        )
-
-
-def _named(error: BaseException) -> str:
-    """A short name that groups errors; the message may hold an address or a password."""
-    return type(error.__cause__ or error).__name__
-
-
 async def _main() -> None:
     orders = read_orders()
     probes = {name: Probe.model_validate(probe) for name, probe in orders["probes"].items()}
-    limit = max(1, limits.make_room() // len(probes))  # one target that hangs leaves the others their share
-    stop = asyncio.Event()
-    writers = {name: SampleWriter(orders["folder"], name) for name in probes}
-    async with asyncio.TaskGroup() as group:
-        for number, (name, probe) in enumerate(probes.items()):
-            # spread over the period, so that probes of different targets do not wait for each other
-            phase = number / len(probes)
-            group.create_task(probe_on_schedule(probe, asker(probe), writers[name], stop, phase, limit))
-        say(event="ready")
-        await next_order()
-        stop.set()
-    for writer in writers.values():
-        writer.close()
+    await record_until_told(
+        orders["folder"], {name: (schedule(probe), asker(probe)) for name, probe in probes.items()}
+    )
+
+
+def schedule(probe: Probe) -> Schedule:
+    """When a probe is sent, and how its samples are called."""
+    return Schedule(probe.http or probe.tcp or probe.query, probe.every, probe.timeout)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from gameday import clock
 from gameday.events import Event
+from gameday.experiment.meant import packed
 from gameday.processes import Identity, has_ended, python
 from gameday.run.logs import writer
 
@@ -72,7 +73,7 @@ class Child(Started):
 
     def send(self, order: dict[str, Any] | str) -> None:
         """Send an order, one line. A child that is gone gets none."""
-        line = order if isinstance(order, str) else json.dumps(order)
+        line = order if isinstance(order, str) else json.dumps(packed(order))
         with contextlib.suppress(BrokenPipeError):
             os.write(self.outbox, line.encode() + b"\n")
 
@@ -179,6 +180,7 @@ class Undoing(Started):
     """A process that plays one undo. It is started ahead, so that it is warm when it is needed."""
 
     has_said_all = False
+    _buffer = b""
 
     @classmethod
     def start(cls, modules: list[str], log: Path) -> Undoing:
@@ -186,24 +188,28 @@ class Undoing(Started):
         command = python("gameday.run.undoing", *modules)
         return cls(_start(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
-    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
-        """Give it its call and take its answers, as many as come in time."""
-        if self.process.stdin is None or self.process.stdout is None:
-            return []
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(call).encode() + b"\n")
-            self.process.stdin.close()
-        deadline_s = time.monotonic() + within_s
-        data = b""
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            if not select.select([self.process.stdout], [], [], left_s)[0]:
-                break
-            piece = os.read(self.process.stdout.fileno(), 65_536)
-            if not piece:
-                self.has_said_all = True
-                break
-            data += piece
-        return [json.loads(line) for line in data.splitlines() if line]
+    @property
+    def inbox(self) -> int:
+        """The descriptor on which it answers."""
+        return -1 if self.process.stdout is None else self.process.stdout.fileno()
+
+    def send(self, call: dict[str, Any]) -> None:
+        """Give it its call. One that is gone gets none."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(json.dumps(call).encode() + b"\n")
+                self.process.stdin.close()
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """The answers that have come, without waiting."""
+        os.set_blocking(self.inbox, False)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.inbox, 65_536):
+                self._buffer += data
+            self.has_said_all = True
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            yield json.loads(line)
 
     def kill(self) -> None:
         """End it, and what it started unless it ended in order; its pipes with it."""
@@ -217,7 +223,7 @@ class Undoing(Started):
                     stream.close()
 
 
-def wait_for_words(children: list[Child], within_s: float) -> None:
+def wait_for_words(children: Sequence[Child | Undoing], within_s: float) -> None:
     """Wait until one of them says something, for so many seconds at most."""
     select.select([child.inbox for child in children], [], [], within_s)
 

@@ -10,23 +10,26 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gameday import clock, phases, redact
+from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
-from gameday.experiment.activities import modules_of_gameday
 from gameday.experiment.lasts import longest_s
+from gameday.experiment.load import Experiment
+from gameday.experiment.walk import modules_of_gameday
 from gameday.faults.undolog import Entry
 from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run import logs, signals, undo
-from gameday.run.claim import Claim
-from gameday.run.crew import Crew, Lost, undoer
+from gameday.run import inbox, logs, signals
+from gameday.run.claim import Claim, Renewal
+from gameday.run.crew import TICK_S, Crew, Lost, undoer
 from gameday.run.custody import Custody
+from gameday.run.desk import Desk
 from gameday.run.halt import HaltRules
 from gameday.run.held import Held
+from gameday.run.inbox import Inbox
 from gameday.run.launch import Launch
 from gameday.run.options import Options
 from gameday.run.outcome import UNDO_OWED
@@ -63,7 +66,10 @@ class Clockwork:
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
         self.watch = Watch(folder.raw, self.plan)
-        self.crew = Crew(experiment, custody, launch)
+        self.renewal = Renewal(claim)
+        self.crew = Crew(experiment, custody, launch, claim.shared())
+        self.desk = Desk(self.timeline)
+        self.inbox = Inbox(inbox.folder_of(custody), self.timeline, self.desk)
         self.reserve = Reserve(folder.folder)
         self.undoer = undoer(custody, launch, modules_of_gameday(experiment.document))
         rules = (experiment.blocks.halt, (folder.folder, options.results), longest_s(experiment))
@@ -104,18 +110,26 @@ class Clockwork:
         self.crew.go_on()
         self.until(lambda: self.crew.engine_waits is not None or self.crew.engine_has_ended)
 
-    def pump(self) -> None:
+    def pump(self, within_s: float = TICK_S) -> None:
         """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
-        self.crew.listen(self.heard)
+        self.crew.listen(self.heard, within_s)
         self.watch_on()
         if self.signalled is not None:
             raise Halt(self.signalled)
+        self.keep_the_claim()
         if why := self.timeline.check():
             raise Halt(why)
         if why := self.halt_rules.reason(self.watch.now(clock.now_ns()), clock.now_ns()):
             raise Halt(why)
         self.crew.look_after()
         self.look_after_guardian()
+
+    def keep_the_claim(self) -> None:
+        """Renew the right to break the service. Raises Halt when it is lost."""
+        try:
+            self.renewal.when_due()
+        except GamedayError as lost:
+            raise Halt(str(lost)) from None
 
     def look_after_guardian(self) -> None:
         """Start another guardian when this one was killed."""
@@ -125,12 +139,16 @@ class Clockwork:
 
     def look_on(self) -> None:
         """Watch while everything is put back, which a folder that cannot be read must not stop."""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, GamedayError):
             self.watch_on()
+            self.look_after_guardian()
+            self.renewal.when_due()
 
     def watch_on(self) -> None:
-        """Read what is new, and show what is going on."""
+        """Read what is new, hear what is said, and show what is going on."""
         self.guardian.beat()
+        self.inbox.take_in()
+        self.desk.expire(clock.now_ns())
         self.watch.read_on(self.steady)
         for reason in self.watch.estimates():
             self.timeline.add(Event.ESTIMATED, reason=reason)
@@ -143,9 +161,12 @@ class Clockwork:
         at_ns = message.pop("t_ns")
         if event == "method-started":
             self.phase(phases.METHOD, at_ns)
+        elif event == Event.ASKED and self.crew.engine is not None:
+            self.desk.asked(self.crew.engine, {"t_ns": at_ns, **message})
         elif event in PLAYED:
             if event == Event.STEP_STARTED:
                 self.steps.append(started({"t_ns": at_ns, **message}))
+            self.renewal.due_ns = 0  # a step may have failed because the claim is lost
             self.timeline.add(Event(event), t_ns=at_ns, **message)
 
     def phase(self, name: str, at_ns: int | None = None) -> None:
@@ -187,9 +208,13 @@ class Clockwork:
         finally:
             os._exit(UNDO_OWED)
 
+    def undo_what_is_owed(self, tick: Callable[[], None]) -> None:
+        """Play the undo log. An undo may take its time: meanwhile `tick` is called as time passes."""
+        self.undoer.play(self.custody.undo_log, self.undo_goes, tick)
+
     def undo_goes(self, event: Event, entry: Entry, detail: str) -> None:
-        """Record how an undo goes; while one is tried, the runner is silent."""
-        self.guardian.beat(undo.LONGEST_S)
+        """Record how an undo goes."""
+        self.guardian.beat()
         self.timeline.undo(event, entry, detail)
 
     def follow(self) -> None:
@@ -207,7 +232,7 @@ class Clockwork:
         return {
             "custody": str(self.custody.folder),
             "runner": asdict(runner) if runner is not None else None,
-            "claim": claim.lock.descriptor,
+            "claim": claim.shared(),
             "sealing": asdict(self.options.sealing),
             "secrets": redact.known(),
         }

@@ -11,16 +11,18 @@ from typing import Any
 from gameday import redact
 from gameday.events import Event
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
-from gameday.experiment.blocks import Block
-from gameday.experiment.sli import recorders
+from gameday.experiment.load import Experiment
 from gameday.files import read_lines
 from gameday.observe import load as locust
+from gameday.observe import sources
 from gameday.processes import start_ticks
+from gameday.run.asked import Asked
 from gameday.run.children import Child, Load, Steps
+from gameday.run.claim import Shared
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
 from gameday.run.undo import Undoer
+from gameday.samples import LOAD
 
 TICK_S = 0.1
 
@@ -33,7 +35,7 @@ class Lost(Exception):
     def __init__(self, name: str, code: int | None) -> None:
         self.name = name
         self.code = code
-        log = "locust" if name == "load" else name
+        log = "locust" if name == LOAD else name
         how = "a worker was killed" if code is None else f"exit code {code}"
         super().__init__(f"'{name}' ended by itself ({how}); see logs/{log}.log")
 
@@ -42,15 +44,18 @@ class Lost(Exception):
 class Crew:
     """The processes of a run, and what they have said.
 
-    engine_waits: what the engine waits for, None while it works. ready: the recorders that record.
+    claim: what the run's claim shares with its processes. engine_waits: what the engine waits for, None while
+    it works. ready: the recorders that record. reading_back: those that can read back what they wrote.
     has_read_back: whether the ledger has been read back.
     """
 
     experiment: Experiment
     custody: Custody
     launch: Launch
+    claim: Shared = field(default_factory=dict)
     engine: Child | None = None
     recorders: list[Child] = field(default_factory=list)
+    reading_back: list[Child] = field(default_factory=list)
     locust: Load | None = None
     engine_waits: str | None = None
     engine_has_ended: bool = False
@@ -62,40 +67,34 @@ class Crew:
         """The run's folder."""
         return self.custody.pack
 
-    def start_engine(self, variables: list[str], rollbacks: str | None) -> None:
+    def start_engine(self, variables: list[str], rollbacks: str | None, asked: Asked) -> None:
         """Start an engine; it waits for the word to begin."""
         orders = {
             "experiment": self.experiment.document,
             "source": str(self.experiment.path),
             "variables": variables,
             "rollbacks": rollbacks,
+            "asked": asked.orders(),
+            "given": self.experiment.given.orders(),
             "journal": str(self.pack.journal),
             "secrets": redact.known(),
+            "claim": self.claim,
         }
         log, environment = self.pack.logs / "engine.log", self.custody.environment()
         self.engine = self.launch.engine(orders, log, environment)
         self.custody.remember("engine", self.engine.pid)
 
     def start_recorders(self) -> None:
-        """Start the prober and the ledger, as far as the experiment asks for them."""
-        blocks, folder = self.experiment.blocks, str(self.pack.raw)
-        probes = {
-            recorder: as_orders(sli.probe)
-            for sli, recorder in zip(blocks.slis, recorders(blocks.slis), strict=True)
-            if sli.probe is not None
-        }
-        if probes:
-            self._start_recorder("prober", {"folder": folder, "probes": probes, "secrets": redact.known()})
-        if blocks.ledger is not None:
-            orders = {"folder": folder, "run": self.pack.run_id, "ledger": as_orders(blocks.ledger)}
-            orders["secrets"] = redact.known()
-            self._start_recorder("ledger", orders)
-
-    def _start_recorder(self, name: str, orders: dict[str, Any]) -> None:
-        log = self.pack.logs / f"{name}.log"
-        child = self.launch.recorder(name, f"gameday.observe.{name}", orders, log)
-        self.recorders.append(child)
-        self.custody.remember(name, child.pid)
+        """Start whatever records what the experiment watches, but for the load."""
+        about_run = {"folder": str(self.pack.raw), "run": self.pack.run_id, "secrets": redact.known()}
+        for recorder in sources.recorders(self.experiment.blocks):
+            log = self.pack.logs / f"{recorder.name}.log"
+            orders = {**about_run, **recorder.orders}
+            child = self.launch.recorder(recorder.name, recorder.module, orders, log)
+            self.recorders.append(child)
+            self.custody.remember(recorder.name, child.pid)
+            if recorder.reads_back:
+                self.reading_back.append(child)
 
     def start_load(self) -> None:
         """Start Locust, if the experiment asks for load."""
@@ -107,7 +106,7 @@ class Crew:
             log, command = self.pack.logs / "locust.log", locust.command(load, locustfile)
             self.locust = self.launch.load(command, log, environment, secrets)
             os.close(secrets)
-            self.custody.remember("load", self.locust.pid)
+            self.custody.remember(LOAD, self.locust.pid)
 
     @property
     def is_ready(self) -> bool:
@@ -115,11 +114,10 @@ class Crew:
         return len(self.ready) == len(self.recorders)
 
     def read_back(self) -> bool:
-        """Ask the ledger to read everything back; whether there is a ledger."""
-        ledgers = [child for child in self.recorders if child.name == "ledger"]
-        for ledger in ledgers:
-            ledger.send("read-back")
-        return bool(ledgers)
+        """Ask what can read back to do so; whether there is anything that can."""
+        for child in self.reading_back:
+            child.send("read-back")
+        return bool(self.reading_back)
 
     def go_on(self) -> None:
         """Let the waiting engine go on."""
@@ -127,10 +125,10 @@ class Crew:
         if self.engine is not None:
             self.engine.send("go on")
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, hear: Hear, within_s: float = TICK_S) -> None:
         """Take in what the processes say for one tick; the engine's news goes to `hear`."""
         children = [child for child in (self.engine, *self.recorders) if child is not None]
-        self.launch.wait_for_words([child for child in children if child.is_alive], TICK_S)
+        self.launch.wait_for_words([child for child in children if child.is_alive], within_s)
         for child in children:
             for message in child.messages():
                 self._heard(child, message, hear)
@@ -155,14 +153,14 @@ class Crew:
         if self.engine is not None and not self.engine.is_alive and not self.engine_has_ended:
             raise Lost("engine", self.engine.code)
         for child in self.recorders:
-            is_done = child.name == "ledger" and self.has_read_back
+            is_done = child in self.reading_back and self.has_read_back
             if not child.is_alive and not is_done:
                 raise Lost(child.name, child.code)
         if self.locust is not None:
             if not self.locust.is_alive:
-                raise Lost("load", self.locust.code)
+                raise Lost(LOAD, self.locust.code)
             if any(start_ticks(pid) is None for pid in self._load_pids()):
-                raise Lost("load", None)
+                raise Lost(LOAD, None)
 
     def _load_pids(self) -> list[int]:
         """The local Locust processes that have recorded something."""
@@ -186,7 +184,7 @@ def undoer(custody: Custody, launch: Launch, modules: Iterable[str] = ()) -> Und
     """What plays a run's undos, in processes that the run remembers; what they print goes to a log."""
     log = custody.pack.logs / "undo.log"
     remember = partial(custody.remember, "undoing")
-    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember)
+    return Undoer(modules, lambda warm: launch.undoing(warm, log), remember, launch.wait_for_words)
 
 
 def end_left_over(custody: Custody) -> None:
@@ -199,9 +197,3 @@ def end_left_over(custody: Custody) -> None:
             identity.kill_since(steps.since_ns)
         else:
             identity.kill_group()
-
-
-def as_orders(block: Block) -> dict[str, Any]:
-    """A block of the experiment as the recorder reads it back."""
-    plain: dict[str, Any] = block.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return plain

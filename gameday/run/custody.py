@@ -12,17 +12,20 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gameday import state
 from gameday.errors import GamedayError
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
+from gameday.experiment.meant import packed, unpacked
+from gameday.faults.logbook import opened
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import append_line, read_lines, write_atomically
 from gameday.processes import Identity
+from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 from gameday.run.lock import Lock
 
 ABOUT, UNDO_LOG, PROCESSES = "run.json", "undo.jsonl", "processes.jsonl"
@@ -34,7 +37,8 @@ class About:
     """What a rescuer has to know of a run.
 
     pack: its folder. cwd: the folder that it was started in. path: the experiment's file, and document: what
-    it says. variables: as `--var` gives them. rollbacks: Chaos Toolkit's strategy, None for the default.
+    it says. variables: as `--var` gives them. rollbacks: Chaos Toolkit's strategy, None for the default;
+    asked: its other options. undo_log: the address of its undo log, None when that lies here.
     """
 
     pack: str
@@ -44,6 +48,8 @@ class About:
     document: dict[str, Any]
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+    undo_log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,18 @@ class Custody:
 
     @classmethod
     def begin(
-        cls, pack: Pack, experiment: Experiment, variables: tuple[str, ...], rollbacks: str | None
+        cls,
+        pack: Pack,
+        experiment: Experiment,
+        variables: tuple[str, ...],
+        rollbacks: str | None,
+        asked: Asked = AS_THE_FILE_SAYS,
+        books: str | None = None,
     ) -> Custody:
-        """Take a run into custody, before it touches anything. Raises GamedayError when that cannot be."""
+        """Take a run into custody, before it touches anything. Raises GamedayError when that cannot be.
+
+        books: the address under which undo logs lie, None for files in the custody.
+        """
         service = experiment.blocks.service
         about = About(
             pack=str(pack.folder.resolve()),
@@ -71,10 +86,12 @@ class Custody:
             document=experiment.document,
             variables=variables,
             rollbacks=rollbacks,
+            asked=asked.orders(),
+            undo_log=None if books is None else f"{books.rstrip('/')}/{pack.folder.name}",
         )
         folder = state.folder("runs", pack.folder.name)
         try:
-            write_atomically(folder / ABOUT, json.dumps(asdict(about), default=str) + "\n")
+            write_atomically(folder / ABOUT, json.dumps(packed(asdict(about)), default=str) + "\n")
         except OSError as error:
             raise GamedayError(f"{folder} cannot be written: {error.strerror}") from None
         return cls(folder, Pack(Path(about.pack)), about)
@@ -83,7 +100,7 @@ class Custody:
     def load(cls, folder: Path) -> Custody | None:
         """The custody that a folder holds; None when it holds none."""
         try:
-            told = json.loads((folder / ABOUT).read_bytes())
+            told = unpacked(json.loads((folder / ABOUT).read_bytes()))
             about = About(**{**told, "variables": tuple(told["variables"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -108,8 +125,10 @@ class Custody:
     @property
     def undo_log(self) -> UndoLog:
         """The undo log that counts."""
-        path = self.folder / UNDO_LOG
-        return UndoLog(path, None if self.is_foreign else self.pack.undo_log)
+        if self.about is None:
+            return UndoLog(self.folder / UNDO_LOG)
+        where = self.about.undo_log
+        return UndoLog(self.folder / UNDO_LOG if where is None else opened(where), self.pack.undo_log)
 
     @property
     def lock(self) -> Lock:
@@ -131,15 +150,14 @@ class Custody:
         """The environment of an engine: its faults find the undo log there."""
         log = self.undo_log
         copy = {} if log.copy is None else {LOG_COPY_VARIABLE: str(log.copy)}
-        return {**os.environ, LOG_VARIABLE: str(log.path), **copy}
+        return {**os.environ, LOG_VARIABLE: log.book.where, **copy}
 
     def hand_in(self) -> None:
         """Let the run's folder have the whole undo log, whatever its copy has missed. Raises OSError."""
         log = self.undo_log
-        if log.copy is not None and log.path.exists():
-            whole = log.path.read_bytes()
-            if not log.copy.exists() or log.copy.read_bytes() != whole:
-                write_atomically(log.copy, whole)
+        whole = b"".join(line + b"\n" for line in log.book.lines())
+        if whole and log.copy is not None and (not log.copy.exists() or log.copy.read_bytes() != whole):
+            write_atomically(log.copy, whole)
 
     def end(self) -> None:
         """Let go of a run that has come to its end. Never of a foreign one, which is its own custody."""

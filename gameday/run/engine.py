@@ -1,8 +1,9 @@
 """The engine: chaoslib in a process of its own, driven by an experiment that it validates itself.
 
-`python -m gameday.run.engine` takes its orders on file descriptor `--orders` (one JSON line, then the line
-`go on` whenever the runner wants it to) and tells what happens on file descriptor `--events`, one JSON
-line an event. Standard input is empty, so that an activity cannot eat the orders.
+`python -m gameday.run.engine` takes its orders on file descriptor `--orders`: one JSON line, then the line
+`go on` whenever the runner wants it to, and a JSON line for each answer to an ask. It tells what happens on
+file descriptor `--events`, one JSON line an event. Standard input is empty, so that an activity cannot eat
+the orders.
 
 What it makes good of chaoslib: an error in a probe, a tolerance or a rollback ends that activity and never
 the run; rollbacks are played whatever happened; the journal is on disk after every activity.
@@ -28,18 +29,24 @@ from chaoslib.caching import cache_activities
 from chaoslib.control import controls, load_global_controls
 from chaoslib.exceptions import ActivityFailed, ChaosException, InterruptExecution
 from chaoslib.experiment import ensure_experiment_is_valid
+from chaoslib.hypothesis import ensure_hypothesis_tolerance_is_valid
 from chaoslib.notification import RunFlowEvent, notify
 from chaoslib.run import Runner, get_background_pools, initialize_run_journal, run_rollback
 from chaoslib.settings import load_settings
-from chaoslib.types import Schedule, Strategy
+from chaoslib.types import Dry, Schedule, Strategy
 
-from gameday import clock, redact
+from gameday import asking, clock, redact
 from gameday.events import Event
+from gameday.experiment.meant import as_meant
 from gameday.guardrails.gate import must_pass
-from gameday.phases import UNDO
+from gameday.phases import METHOD, UNDO
 from gameday.processes import import_from_here
-from gameday.run.declared import Declared
-from gameday.run.feed import Feed, Line
+from gameday.run import enginelog
+from gameday.run.asked import Asked
+from gameday.run.claim import Claim, held
+from gameday.run.declared import Declared, declared_undo
+from gameday.run.feed import Feed
+from gameday.run.line import Line
 from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
@@ -54,7 +61,7 @@ def load(orders: Dictionary) -> str | None:
     Returns why one of them forbids it; None when none does.
     """
     try:
-        load_global_controls(load_settings() or {})
+        load_controls(Asked.told(orders.get("asked", {})))
         with controls(level="loader", context=orders["source"]) as control:
             control.with_state(orders["experiment"])
     except InterruptExecution as error:
@@ -64,12 +71,23 @@ def load(orders: Dictionary) -> str | None:
     return None
 
 
+def load_controls(asked: Asked) -> Dictionary:
+    """Chaos Toolkit's settings, with the controls that they, and files of controls, name loaded."""
+    settings: Dictionary = (load_settings(asked.settings) if asked.settings else load_settings()) or {}
+    load_global_controls(settings, list(asked.control_files))
+    return settings
+
+
 def validate(experiment: Dictionary) -> str | None:
     """What chaoslib has against the experiment; None when it is valid."""
     try:
         ensure_experiment_is_valid(experiment)
         for activity in activities_with_undo(experiment):
-            ensure_activity_is_valid({"type": "action", **activity["undo"], "name": activity["name"]})
+            undo, verify = declared_undo(activity)
+            ensure_activity_is_valid({**undo, "name": activity["name"]})
+            if verify is not None:
+                ensure_activity_is_valid({**verify, "name": activity["name"]})
+                ensure_hypothesis_tolerance_is_valid(verify["tolerance"])
     except ChaosException as error:
         return str(error)[:LONGEST_TROUBLE]
     except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect
@@ -81,14 +99,15 @@ def activities_with_undo(experiment: Dictionary) -> list[Dictionary]:
     """The activities that say how they are put back: one that Chaos Toolkit cannot play puts nothing back."""
     probes = (experiment.get("steady-state-hypothesis") or {}).get("probes") or []
     every = [*probes, *experiment["method"], *(experiment.get("rollbacks") or [])]
-    return [activity for activity in every if activity.get("undo") is not None]
+    return [activity for activity in every if isinstance(activity.get("undo"), dict)]
 
 
 def play(orders: Dictionary, line: Line) -> Dictionary:
     """Play the experiment as `chaos run` would, with rollbacks whatever happens; returns the journal."""
     experiment = orders["experiment"]
-    settings, hypothesis = settings_for(experiment, orders["rollbacks"])
-    experiment["dry"] = None
+    asked = Asked.told(orders.get("asked", {}))
+    settings, hypothesis = settings_for(experiment, orders["rollbacks"], asked)
+    experiment["dry"] = Dry.from_string(asked.dry)
     journal = initialize_run_journal(experiment)
     if "left_journal" in orders:
         take_up(journal, Path(orders["left_journal"]))
@@ -96,10 +115,13 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     feed.save()
     cache_activities(experiment)
     notify(settings, RunFlowEvent.RunStarted, experiment)
-    variables: tuple[Any, Any] = (convert_vars(orders["variables"]) or {}, {})
-    declared = Declared(experiment, variables[0])
-    strategy = Strategy.from_string(hypothesis)
-    with errors_end_activities_only(feed, declared), Runner(strategy, Schedule()) as runner:
+    given = orders.get("given", {})
+    configuration = {**given.get("configuration", {}), **(convert_vars(orders["variables"]) or {})}
+    variables: tuple[Any, Any] = (configuration, given.get("secrets", {}))
+    declared = Declared(experiment, *variables)
+    strategy, schedule = Strategy.from_string(hypothesis), Schedule(asked.frequency_s, asked.fail_fast)
+    claim = held(orders["claim"]) if orders.get("claim") else None
+    with errors_end_activities_only(feed, declared, claim), Runner(strategy, schedule) as runner:
         runner.register_event_handler(feed)
         try:
             if "left_journal" in orders:
@@ -114,25 +136,36 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
             if not journal["rollbacks"]:
                 with contextlib.suppress(Exception):
                     roll_back(runner, experiment, journal, settings)
+    if "dry" in journal["experiment"]:
+        journal["experiment"]["dry"] = asked.dry
     feed.save()
     tell_subscribers(settings, journal)
     return dict(journal)
 
 
-def settings_for(experiment: Dictionary, rollbacks: str | None) -> tuple[Dictionary, str]:
+def settings_for(experiment: Dictionary, rollbacks: str | None, asked: Asked) -> tuple[Dictionary, str]:
     """Chaos Toolkit's settings with the strategies of this run, and the hypothesis strategy.
 
-    Rollbacks: what the command line says, else what the file says, else always; Chaos Toolkit's own
-    default skips them when they are needed most.
+    What the command line says counts first, then the file, then the settings, whose hypothesis a `runtime` in
+    the file sets back, as Chaos Toolkit does. Rollbacks are played always where nobody says when: Chaos
+    Toolkit's own default skips them when they are needed most.
     """
-    settings: Dictionary = load_settings() or {}
-    load_global_controls(settings)
+    settings = load_controls(asked)
+    told = settings.get("runtime") or {}
     runtime = experiment.get("runtime") or {}
-    strategy = rollbacks or (runtime.get("rollbacks") or {}).get("strategy") or "always"
-    hypothesis = (runtime.get("hypothesis") or {}).get("strategy") or "default"
-    settings.setdefault("runtime", {})["rollbacks"] = {"strategy": strategy}
-    settings["runtime"]["hypothesis"] = {"strategy": hypothesis}
-    return settings, str(hypothesis)
+    strategy = rollbacks or strategy_in(runtime, "rollbacks") or strategy_in(told, "rollbacks") or "always"
+    hypothesis = asked.hypothesis or strategy_in(runtime or told, "hypothesis") or "default"
+    settings["runtime"] = {
+        **told,
+        "rollbacks": {**(told.get("rollbacks") or {}), "strategy": strategy},
+        "hypothesis": {**(told.get("hypothesis") or {}), "strategy": hypothesis},
+    }
+    return settings, hypothesis
+
+
+def strategy_in(runtime: Dictionary, of: str) -> str | None:
+    """The strategy that a file, or the settings, say for one of both."""
+    return (runtime.get(of) or {}).get("strategy") or None
 
 
 def take_up(journal: Dictionary, left: Path) -> None:
@@ -146,7 +179,8 @@ def roll_back(runner: Runner, experiment: Dictionary, journal: Dictionary, setti
     """Play the rollbacks outside of chaoslib's run, as it would have."""
     _, pool = get_background_pools(experiment)
     strategy, registry = settings["runtime"]["rollbacks"]["strategy"], runner.event_registry
-    run_rollback(strategy, pool, experiment, journal, runner.config, runner.secrets, registry, None)
+    dry = experiment["dry"]
+    run_rollback(strategy, pool, experiment, journal, runner.config, runner.secrets, registry, dry)
     journal["end"] = clock.rfc3339(clock.Tie.take().utc_ns)
 
 
@@ -159,7 +193,7 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]:
+def errors_end_activities_only(feed: Feed, declared: Declared, claim: Claim | None) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
@@ -171,8 +205,12 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
     execute = chaoslib.rollback.execute_activity
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
+        if is_left_out(activity, declared.dry):
+            return None
         try:
             must_pass(activity, configuration, secrets)
+            if claim is not None and feed.part == METHOD and activity.get("type") == "action":
+                claim.renew()  # looked at again before anything is broken
             declared.owe(activity, configuration)
             return printable(run_activity(activity, configuration, secrets))
         except ActivityFailed:
@@ -215,6 +253,11 @@ def errors_end_activities_only(feed: Feed, declared: Declared) -> Iterator[None]
         chaoslib.hypothesis.within_tolerance = within
 
 
+def is_left_out(activity: Dictionary, dry: Dry | None) -> bool:
+    """Whether a dry run does not play an activity, whatever `dry` the activity itself says."""
+    return dry is Dry.ACTIVITIES or (dry is Dry.ACTIONS and activity.get("type") == "action")
+
+
 def printable(output: Any) -> Any:
     """The output as it is, or as JSON says it: chaoslib trips over one that cannot be printed."""
     try:
@@ -231,10 +274,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, required=True)
     arguments = parser.parse_args()
     line = Line(arguments.orders, arguments.events)
-    orders = json.loads(line.orders.readline())
+    orders = as_meant(line.first())
     redact.learn(**orders["secrets"])
     import_from_here()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    asking.install(line.ask)
+    asked = Asked.told(orders.get("asked", {}))
+    enginelog.begin(asked.log_level, asked.log_format)
     if "left_journal" not in orders:
         # `gameday validate` and `gameday plan` load nothing, as `chaos validate`: they name no source
         trouble = load(orders) if "source" in orders else None

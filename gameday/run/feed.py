@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import threading
 import uuid
@@ -13,44 +12,20 @@ from typing import Any
 
 from chaoslib.run import RunEventHandler
 
-from gameday import clock, redact
+from gameday import redact
 from gameday.events import Event
+from gameday.experiment.model import ROLES
 from gameday.experiment.secrets import secrets_of
 from gameday.faults.protocol import current_step
 from gameday.files import write_atomically
 from gameday.phases import BASELINE, METHOD, UNDO, VERIFICATION
+from gameday.run.line import Line
 from gameday.run.plain import plain
 
 logger = logging.getLogger("chaostoolkit")
 
-RUNNER_IS_GONE = 70
 # of a step: what is told of it, and the key of the activity
 TOLD = {"kind": "type", "role": "role", "runbook": "runbook"}
-
-
-class Line:
-    """The line to the runner: events out, orders in, on pipes of their own."""
-
-    def __init__(self, orders: int, events: int) -> None:
-        # an activity's children must not hold the line open
-        for descriptor in (orders, events):
-            os.set_inheritable(descriptor, False)
-        self.orders = os.fdopen(orders, "r")
-        self.events = os.fdopen(events, "w", buffering=1)
-
-    def tell(self, event: str, **more: Any) -> None:
-        """Tell the runner, on the run clock. Without a runner nothing more may be broken: the engine ends."""
-        message = redact.event(plain({"event": event, "t_ns": clock.now_ns(), **more}))
-        try:
-            self.events.write(json.dumps(message) + "\n")
-        except BrokenPipeError:
-            os._exit(RUNNER_IS_GONE)
-
-    def wait(self, why: str) -> None:
-        """Wait until the runner says to go on."""
-        self.tell("waiting", why=why)
-        if not self.orders.readline():
-            os._exit(RUNNER_IS_GONE)
 
 
 class Feed(RunEventHandler):  # type: ignore[misc]
@@ -66,6 +41,10 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         self.part = BASELINE
         # chaoslib starts and ends an activity in one thread; others may share its name and its dictionary
         self.here = threading.local()
+
+    def started(self, experiment: dict[str, Any], journal: Any) -> None:
+        # by now its title is filled in
+        self.journal["experiment"]["title"] = experiment["title"]
 
     def running(
         self, experiment: Any, journal: Any, configuration: dict[str, Any], secrets: Any = None, *_: Any
@@ -95,8 +74,7 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         name = str(activity.get("name"))
         current_step.set(name)
         self.here.id = uuid.uuid4().hex[:12]
-        told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
-        self.line.tell(Event.STEP_STARTED, id=self.here.id, name=name, part=self.part, **told)
+        self.line.tell(Event.STEP_STARTED, id=self.here.id, name=name, part=self.part, **_told(activity))
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         output = run.get("output")
@@ -106,7 +84,7 @@ class Feed(RunEventHandler):  # type: ignore[misc]
             Event.STEP_ENDED,
             id=getattr(self.here, "id", None),
             name=str(activity.get("name")),
-            role=_text(activity.get("role")),
+            role=_told(activity)["role"],
             part=self.part,
             status=run.get("status", "failed"),
             error=_text(interruption) if interruption else _last_line(run.get("exception")),
@@ -118,7 +96,7 @@ class Feed(RunEventHandler):  # type: ignore[misc]
     def not_played(self, activity: dict[str, Any], error: BaseException) -> None:
         """Tell of an activity that chaoslib could not even begin, or could not bring to its end."""
         name, step = _text(activity.get("name") or activity.get("ref")), uuid.uuid4().hex[:12]
-        told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
+        told = _told(activity)
         told["kind"] = told["kind"] or "action"
         self.line.tell(Event.STEP_STARTED, id=step, name=name, part=self.part, **told)
         ended = {"role": told["role"], "part": self.part, "status": "failed", "exit_code": None}
@@ -136,6 +114,17 @@ class Feed(RunEventHandler):  # type: ignore[misc]
 def as_json(journal: dict[str, Any]) -> str:
     """The journal as JSON; what JSON cannot say is written as text."""
     return json.dumps(redact.data(plain(journal)), indent=2, ensure_ascii=False)
+
+
+def _told(activity: dict[str, Any]) -> dict[str, str | None]:
+    """What is told of a step; a role or a runbook of another kind is a note of Chaos Toolkit's."""
+    told = {key: _text(activity.get(of)) for key, of in TOLD.items()}
+    is_text = isinstance(activity.get("runbook"), str)
+    return {
+        **told,
+        "role": told["role"] if told["role"] in ROLES else None,
+        "runbook": told["runbook"] if is_text else None,
+    }
 
 
 def _text(value: Any) -> str | None:

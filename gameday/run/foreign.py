@@ -48,9 +48,10 @@ def _that_counts(document: dict[str, Any]) -> list[Any]:
 
 
 def _call(call: dict[str, Any]) -> str:
+    context = f" with {_said(call['context'])}" if "context" in call else ""
     if "activity" in call:
-        return _said(call["activity"])
-    return f"{_said(call.get('module'))}.{_said(call.get('func'))}({_said(call.get('arguments'))})"
+        return f"{_said(call['activity'])}{context}"
+    return f"{_said(call.get('module'))}.{_said(call.get('func'))}({_said(call.get('arguments'))}){context}"
 
 
 def _said(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class Launch:
     load: Callable[[list[str], Path, Environment, int], Load] = Load.start
     undoing: Callable[[list[str], Path], Undoing] = Undoing.start
     guardian: Callable[[Orders, Path], Guardian] = Guardian
-    wait_for_words: Callable[[list[Child], float], None] = wait_for_words
+    wait_for_words: Callable[[Sequence[Child | Undoing], float], None] = wait_for_words
 
 
 AS_PROCESSES = Launch()

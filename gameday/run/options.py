@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
+from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
@@ -16,11 +17,15 @@ HASHES_ALONE = Sealing()
 class Options:
     """How to run. rollbacks: Chaos Toolkit's strategy, None for the file's or `always`.
 
-    permit: what the guardrails said. sealing: how the evidence is sealed.
+    asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
+    evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
     """
 
     results: Path
     variables: tuple[str, ...] = ()
     rollbacks: str | None = None
+    asked: Asked = AS_THE_FILE_SAYS
     permit: Permit = NO_RULES
     sealing: Sealing = HASHES_ALONE
+    books: str | None = None
+    claims: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -45,6 +46,8 @@ class _Plain:
             return float(value) if math.isfinite(value) else str(value)
         if isinstance(value, bytes | bytearray):
             return value.decode(errors="replace")
+        if isinstance(value, date):
+            return value.isoformat()
         if isinstance(value, Mapping | list | tuple | set | frozenset):
             return self._inside(value)
         return without_surrogates(str(value))

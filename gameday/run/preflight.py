@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gameday.errors import GamedayError, InvalidInput, Problem
-from gameday.experiment import Experiment
-from gameday.experiment.activities import walk
+from gameday.experiment.load import Experiment
 from gameday.experiment.positions import Path as Place
+from gameday.experiment.walk import walk
 from gameday.observe.preflight import unreachable
 from gameday.processes import has_ended
 from gameday.run import killswitch
+from gameday.run.asked import Asked
 from gameday.run.children import Child, Engine
 from gameday.run.custody import Custody, custodies
 
@@ -20,18 +21,18 @@ LIMIT_S = 60.0  # importing what activities call may take a while
 
 
 def start_validation(
-    experiment: Experiment, variables: Sequence[str] = (), *, is_to_run: bool = False
+    experiment: Experiment, variables: Sequence[str] = (), asked: Asked | None = None
 ) -> Child:
     """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
 
-    is_to_run: whether the controls of Chaos Toolkit's settings are asked too. Raises InvalidInput when a
-    secret cannot be had: what is not known to be secret would be written down.
+    asked: what a run is asked for, whose controls then are asked too; None when nothing is to run. Raises
+    InvalidInput when a secret cannot be had: what is not known to be secret would be written down.
     """
     found = experiment.found
     if found.trouble is not None:
         place = experiment.places.of_key((found.where,))
         raise InvalidInput([Problem(str(experiment.path), *place, found.advice)])
-    source = {"source": str(experiment.path)} if is_to_run else {}
+    source = {"source": str(experiment.path), "asked": asked.orders()} if asked is not None else {}
     orders = {
         **source,
         "experiment": experiment.document,

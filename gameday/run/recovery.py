@@ -18,9 +18,11 @@ from typing import Any
 from gameday import clock, redact
 from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
-from gameday.evidence.pack import SEAL, Pack, packs
+from gameday.evidence.pack import SEAL, Pack
 from gameday.evidence.record import SEALED_SINCE, version_of
 from gameday.evidence.seal import Sealing
+from gameday.evidence.shelf import packs
+from gameday.faults import context
 from gameday.faults.undolog import Entry
 from gameday.files import read_lines
 from gameday.guardrails import gate
@@ -28,6 +30,7 @@ from gameday.phases import METHOD, UNDO
 from gameday.run import logs, reserve
 from gameday.run.crew import end_left_over, undoer
 from gameday.run.custody import Custody, custodies
+from gameday.run.inbox import Inbox, folder_of
 from gameday.run.launch import AS_PROCESSES, Launch
 from gameday.run.rollbacks import Rollbacks
 from gameday.run.timeline import Listener, Timeline
@@ -106,6 +109,14 @@ def is_recorded(pack: Pack) -> bool:
     return isinstance(record, dict) and version_of(record) < SEALED_SINCE
 
 
+def lacks(custody: Custody) -> Iterator[str]:
+    """What undos of a run need and nobody has here, a line each: they stay owed, the others are played."""
+    for entry in custody.undo_log.owed():
+        if missing := context.missing(entry.call, os.environ):
+            what = f"'{entry.step or entry.fault}' will not be undone; missing: {', '.join(missing)}"
+            yield f"{what}; put that in place and recover again"
+
+
 def has_ended(custody: Custody) -> bool:
     """Whether a run has come to its end: it is recorded, and owes nothing."""
     return is_recorded(custody.pack) and not custody.undo_log.owed()
@@ -118,11 +129,12 @@ def recover(
     rollbacks: Rollbacks | None,
     tell: Listener = lambda entry: None,
     launch: Launch = AS_PROCESSES,
+    tick: Callable[[], None] = lambda: None,
 ) -> Recovered:
     """Finish a run. Raises StillRunning when somebody is at it.
 
     One that has come to its end, perhaps only just, is left as it is. sealing: asked once everything is put
-    back.
+    back. tick: called again and again until then.
     """
     pack, lock = custody.pack, custody.lock
     if custody.is_foreign and has_ended(custody):
@@ -142,8 +154,10 @@ def recover(
             (pack.folder / SEAL).unlink(missing_ok=True)  # what it seals is about to change
         timeline = Timeline.resumed(pack.timeline)
         timeline.listeners.append(tell)
+        if not custody.is_foreign:
+            Inbox(folder_of(custody), timeline).take_in_left()
         timeline.add(Event.ABORTED, reason=reason)
-        made = put_back(custody, timeline, rollbacks, launch)
+        made = put_back(custody, timeline, rollbacks, launch, tick)
         timeline.tie_clocks()
         logs.finish()
         if pack.folder.exists():  # else there is nothing to judge, and nowhere to say so
@@ -174,6 +188,7 @@ def recover_from_disk(
     launch: Launch = AS_PROCESSES,
 ) -> Recovered:
     """Finish a run from what is on disk, as after a reboot. variables: instead of those that it was given."""
+    from gameday.experiment.given import Given
     from gameday.experiment.names import names_of
     from gameday.experiment.secrets import secrets_of
     from gameday.run.foreign import rollbacks_of
@@ -183,7 +198,9 @@ def recover_from_disk(
     known = Rollbacks.of(about, variables) if about is not None else rollbacks_of(custody.pack, variables)
     document = known.document if known is not None else {}
     values = values_of(known.variables) if known is not None else {}
-    redact.learn(secrets_of(document, values), names_of(document, values))
+    given = known.values() if known is not None else Given()
+    secrets = secrets_of(document, {**given.configuration, **values}, given=given.secrets)
+    redact.learn(secrets, names_of(document, values))
     gate.recall(custody.folder)
     reason = "the run was cut off; gameday recover put everything back"
     with working_in(custody):
@@ -212,7 +229,13 @@ def working_in(custody: Custody) -> Iterator[None]:
         os.chdir(here)
 
 
-def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, launch: Launch) -> Recovered:
+def put_back(
+    custody: Custody,
+    timeline: Timeline,
+    rollbacks: Rollbacks | None,
+    launch: Launch,
+    tick: Callable[[], None],
+) -> Recovered:
     """Undo, then play the rollbacks if the method had begun and its engine did not end, then undo again."""
     log = custody.undo_log
     player = undoer(custody, launch)
@@ -226,15 +249,15 @@ def put_back(custody: Custody, timeline: Timeline, rollbacks: Rollbacks | None, 
 
     failed: tuple[str, ...] = ()
     try:
-        owed = player.play(log, timeline.undo)
+        owed = player.play(log, timeline.undo, tick)
         has_begun = any(event.get("name") == METHOD for event in events)
         has_ended = any(event.get("event") == Event.ENGINE_ENDED for event in events)
         if has_begun and not has_ended:
             if rollbacks is None:
                 failed = ("the rollbacks, as the experiment cannot be read",)
             else:
-                failed = rollbacks.play(custody, launch, hear)
-                owed = player.play(log, timeline.undo)
+                failed = rollbacks.play(custody, launch, hear, tick)
+                owed = player.play(log, timeline.undo, tick)
     finally:
         player.dismiss()
     return Recovered(tuple(owed), failed)

@@ -7,19 +7,21 @@ disposable child, and the runner still undoes and records.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
-from gameday.evidence import keep, pack
-from gameday.experiment import Experiment
+from gameday.evidence import keep, shelf
+from gameday.experiment.load import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs, rollbacks
-from gameday.run.claim import Claim
+from gameday.run.claim import claim_on
 from gameday.run.clockwork import Clockwork, Halt
 from gameday.run.crew import Lost
 from gameday.run.custody import Custody
@@ -46,13 +48,17 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     Raises GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to
     put back, when its folder can no longer be written.
     """
+    if options.asked.dry is not None:
+        experiment = unwatched(experiment)
     check_unfinished(experiment, options.results)
-    claim = Claim(experiment)
+    claim = claim_on(experiment, options.claims)
     claim.take()
     redact.learn(experiment.secrets, experiment.names)
-    folder = pack.create(options.results, redact.name(experiment.title))
+    folder = shelf.create(options.results, redact.name(experiment.title))
     hosts.limit([scope.as_json() for scope in options.permit.scopes], options.permit.most)
-    custody = Custody.begin(folder, experiment, options.variables, options.rollbacks)
+    custody = Custody.begin(
+        folder, experiment, options.variables, options.rollbacks, options.asked, options.books
+    )
     gate.keep(custody.folder)
     lock = custody.lock
     lock.take()
@@ -61,7 +67,7 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     except GamedayError:
         custody.end()
         raise
-    claim.sign(folder.folder)
+    claim.sign(str(folder.folder))
     view = Unfailing(view)
     game = Run(experiment, options, custody, claim, view, launch)
     try:
@@ -83,9 +89,15 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     if not custody.undo_log.owed():
         custody.end()
     lock.release()
-    claim.lock.release()
+    claim.let_go()
     view.end(custody.pack, record, sealed)
     return Outcome(custody.pack, record)
+
+
+def unwatched(experiment: Experiment) -> Experiment:
+    """The experiment without what sends load, writes or probes: a dry run has nothing to measure."""
+    left_out: dict[str, Any] = {"slis": [], "load": None, "ledger": None, "objectives": None, "halt": []}
+    return replace(experiment, blocks=experiment.blocks.model_copy(update=left_out))
 
 
 class Run(Clockwork):
@@ -94,7 +106,9 @@ class Run(Clockwork):
     def play(self) -> None:
         """The game day's programme."""
         self.timeline.tie_clocks()
-        self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title)
+        dry: dict[str, Any] = {} if self.options.asked.dry is None else {"dry": self.options.asked.dry}
+        self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title, **dry)
+        self.inbox.open()
         self.permitted()
         try:
             self.begin()
@@ -114,6 +128,7 @@ class Run(Clockwork):
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
+            self.inbox.close()
             self.timeline.tie_clocks()
 
     def permitted(self) -> None:
@@ -126,7 +141,7 @@ class Run(Clockwork):
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""
-        self.crew.start_engine(list(self.options.variables), self.options.rollbacks)
+        self.crew.start_engine(list(self.options.variables), self.options.rollbacks, self.options.asked)
         self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
         self.crew.start_recorders()
         self.until(lambda: self.crew.is_ready, START_WITHIN_S, "the recorders")
@@ -200,7 +215,7 @@ class Run(Clockwork):
     def roll_back(self) -> None:
         """Undo what is owed while the engine waits before its rollbacks, then let it play them."""
         self.phase(phases.UNDO)
-        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.undo_what_is_owed(lambda: self.pump(0))
         self.until(self.has_rolled_back, rollbacks.WITHIN_S, "the end of the rollbacks")
 
     def has_rolled_back(self) -> bool:
@@ -217,21 +232,24 @@ class Run(Clockwork):
         """
         was_cut_short = not self.crew.engine_has_ended
         self.crew.end_engine()
+        self.desk.clear("the run was stopped before")
         self.follow()
         if phases.UNDO not in self.phases:
             self.phase(phases.UNDO)
-        self.undoer.play(self.custody.undo_log, self.undo_goes)
+        self.undo_what_is_owed(self.look_on)
         if phases.METHOD not in self.phases:
             return
         if was_cut_short:
-            self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on)
-            self.undoer.play(self.custody.undo_log, self.undo_goes)
+            self.rollbacks().play(self.custody, self.launch, self.heard, self.look_on, self.desk)
+            self.undo_what_is_owed(self.look_on)
         elif self.plan.is_watched:
             self.after_check()
 
     def rollbacks(self) -> Rollbacks:
         """How an engine of their own plays this run's rollbacks."""
-        return Rollbacks(self.experiment.document, self.options.variables, self.options.rollbacks)
+        asked, given = self.options.asked, self.experiment.given
+        document, options = self.experiment.document, self.options
+        return Rollbacks(document, options.variables, options.rollbacks, asked, given)
 
     def after_check(self) -> None:
         """Watch that service is as before; whatever cuts that short is recorded, all else is done."""

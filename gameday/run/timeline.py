@@ -74,6 +74,12 @@ class Timeline:
             with suppress(Exception):  # what is shown to people, or is not, changes nothing of the run
                 listener(entry)
 
+    def moment(self, tie: clock.Tie) -> int:
+        """A moment on the run clock: by the clock of this boot where it was read, else by UTC."""
+        if tie.boot in (None, self.boot):
+            return tie.monotonic_ns + self.ahead_ns
+        return self.tie.monotonic_ns + tie.utc_ns - self.tie.utc_ns
+
     def move(self, path: Path) -> None:
         """Go on in the same file under another name. What its old name did not take is written now."""
         self.path = self.chain.path = path

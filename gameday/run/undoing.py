@@ -2,25 +2,33 @@
 
 `python -m gameday.run.undoing MODULE…` imports the modules and waits for a call, one JSON line on its
 standard input. It answers with two JSON lines: `{"ok", "said"}` for the undo, and for its verification,
-whose `ok` is null when nothing can tell.
+whose `ok` is null when nothing can tell. Here it is polled, for as long as the call's terms say; here, too, a
+service that is asked too often is given time. Whoever started this process ends it when that takes too long.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from gameday import clock
+from gameday.faults import context
+from gameday.faults.throttled import patiently
 from gameday.processes import import_from_here
+from gameday.terms import Terms
 
 
 def undo(call: dict[str, Any]) -> str:
     """Put back. Raises when that fails."""
+    context.restore(call, os.environ)
     work_where(call)
     if "activity" in call:
         from gameday.run import declared
@@ -55,11 +63,22 @@ class NoWayToVerify(Exception):
 def verify(call: dict[str, Any]) -> str:
     """Read the state back. Raises when it is not as it was, NoWayToVerify when nothing can tell."""
     if "activity" in call:
-        raise NoWayToVerify("the experiment declares no way to read it back")
+        return verify_declared(call)
     if call["verify"] is None:
         raise NoWayToVerify("the fault offers no way to verify its undo")
     if _function(call, "verify")(**call["arguments"]) is not True:
         raise RuntimeError(f"{call['verify']} says that it is not undone")
+    return "verified"
+
+
+def verify_declared(call: dict[str, Any]) -> str:
+    """The same of an undo that the experiment declares."""
+    if "verify" not in call:
+        raise NoWayToVerify("the experiment declares no way to read it back")
+    from gameday.run import declared
+
+    if not declared.holds(call):
+        raise RuntimeError("its verify is not within its tolerance")
     return "verified"
 
 
@@ -68,12 +87,32 @@ def _function(call: dict[str, Any], key: str) -> Callable[..., Any]:
     return function
 
 
+def read_back(call: dict[str, Any], until_ns: int) -> str:
+    """Verify until it holds, as often as the call's terms say. Raises what was wrong the last time."""
+    poll_s = Terms.of(call).poll_s
+    for asked in itertools.count(1):
+        try:
+            said = patiently(partial(verify, call), until_ns)
+        except NoWayToVerify:
+            raise
+        except Exception as error:
+            if poll_s is None:
+                raise
+            if clock.now_ns() + round(poll_s * clock.NS_PER_S) >= until_ns:
+                raise RuntimeError(f"{type(error).__name__}: {error} (asked {asked} times)") from error
+            clock.pause(poll_s)
+        else:
+            break
+    return said
+
+
 def answers(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What there is to say: of the undo, and of its verification if it was undone."""
-    undone = attempt(undo, call)
+    until_ns = clock.now_ns() + round(Terms.of(call).within_s * clock.NS_PER_S)
+    undone = attempt(lambda call: patiently(partial(undo, call), until_ns), call)
     yield undone
     if undone["ok"]:
-        yield attempt(verify, call)
+        yield attempt(lambda call: read_back(call, until_ns), call)
 
 
 def attempt(part: Callable[[dict[str, Any]], str], call: dict[str, Any]) -> dict[str, Any]:

@@ -146,6 +146,8 @@ def rto_words(rto: RtoPart) -> str:
     goal = "" if rto.objective is None else f" (objective {spoken(rto.objective)})"
     if not rto.impact_seen:
         return f"no impact seen{goal}"
+    if rto.recovered and rto.seconds is None:
+        return f"not known: it counts from '{rto.from_}', see below{goal}"
     if rto.seconds is None or rto.low is None or rto.high is None:
         return f"> {spoken(rto.deadline or 0)}, service did not come back{goal}"
     return f"{rto.seconds:.3f} s, between {rto.low:.3f} and {rto.high:.3f} s{goal}"

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from gameday.evidence import keys
-from gameday.evidence.pack import Pack, packs
+from gameday.evidence.pack import Pack
+from gameday.evidence.shelf import packs
 from gameday.observe.ports import free_port
 from tests.run.conftest import Service, action, drill
 

@@ -136,4 +136,4 @@ def test_a_pack_is_uploaded_to_s3_and_read_back(
         record = json.loads(archive.read(f"{pack.run_id}/record.json"))
     assert record == json.loads(pack.record.read_text())
     code, said = cli("export", "pack", "s3://no-such-bucket/x", cwd=tmp_path)
-    assert code == 2 and "s3://no-such-bucket/x" in said and "cannot be written" in said, said
+    assert code == 2 and "s3://no-such-bucket/x" in said and "NoSuchBucket" in said, said

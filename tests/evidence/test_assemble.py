@@ -291,9 +291,11 @@ def test_a_record_has_every_figure_in_its_place(pack: Pack, assembled: Made) -> 
         "inject": None,
         "impact": said(6),
         "detect": None,
+        "acknowledge": None,
         "declare": None,
         "failover": None,
         "takeover": None,
+        "mitigate": None,
         "recovered": said(8),
         "verified": said(22),
         "failback": None,
@@ -315,6 +317,9 @@ def test_a_record_has_every_figure_in_its_place(pack: Pack, assembled: Made) -> 
         "steps": [],
         "undo": [],
         "deviations": [],
+        "response": {},
+        "said": [],
+        "alarms": [],
         "chaos_toolkit": {"status": "completed", "deviated": True},
         "clock": {"started_monotonic_ns": at(0), "started_utc_ns": UTC_NS, "utc_drift_seconds": 0.5},
         "environment": {"host": "here"},
@@ -393,6 +398,30 @@ def test_an_rto_that_counts_from_what_nobody_said_is_null(assembled: Made) -> No
     rto = assembled(plan=replace(PLAN, rto_from="declare"))[0].rto
     assert rto is not None
     assert (rto.seconds, rto.low, rto.high, rto.from_) == (None, None, None, "declare")
+
+
+def test_what_people_and_alarms_said_stands_in_the_record(assembled: Made) -> None:
+    alarm = {"name": "Slow", "status": "firing", "starts_at": said(6.5), "fingerprint": "f"}
+    alarm |= {"summary": "it is slow", "labels": {"severity": "page"}}
+    step = {"t_ns": at(5.5), "event": "step-started", "id": "s", "name": "kill", "kind": "action"}
+    told = [
+        {**step, "part": "method", "role": "fault"},
+        {"t_ns": at(7.2), "event": "alarm", "message": "a", "by": "alerts", "said_ns": at(7), **alarm},
+        {"t_ns": at(9), "event": "declared", "message": "b", "by": "ann", "said_ns": at(7.5), "text": "gone"},
+        {"t_ns": at(9), "event": "answered", "message": "c", "by": "bob", "said_ns": at(9), "text": "yes"}
+        | {"id": "1a", "what": "is it up?"},
+    ]
+    record, _ = assembled(timeline=[*TIMELINE[:5], *told, *TIMELINE[5:]])
+    assert [each.model_dump(exclude={"text"}) for each in record.said] == [
+        {"what": "declared", "by": "ann", "asked": None, "said": said(7.5), "heard": said(9)},
+        {"what": "answered", "by": "bob", "asked": "is it up?", "said": said(9), "heard": said(9)},
+    ]
+    assert [each.text for each in record.said] == ["gone", "yes"]
+    assert [each.model_dump() for each in record.alarms] == [
+        {**alarm, "received": said(7), "heard": said(7.2)}
+    ]
+    assert (record.moments["detect"], record.moments["declare"]) == (said(7), said(7.5))
+    assert record.response == {"detect": (1.0, 0.9, 1.1), "declare": (1.5, 1.4, 1.6)}
 
 
 def test_the_period_and_the_latency_of_an_rto_are_those_of_the_probes(assembled: Made) -> None:

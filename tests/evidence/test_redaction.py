@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from gameday.evidence import keys
-from gameday.evidence.pack import Pack, packs
+from gameday.evidence.pack import Pack
+from gameday.evidence.shelf import packs
 from gameday.evidence.verify import verify
 from gameday.redact import REDACTED, Redactor
 from tests.evidence.conftest import ROOT, KeyPair, frozen, play, serving

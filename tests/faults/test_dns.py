@@ -14,6 +14,7 @@ import pytest
 from gameday.errors import FaultError
 from gameday.faults.dns import forget, is_forgotten, override
 from gameday.faults.undolog import UndoLog
+from gameday.testing import check_fault
 from tests.faults.parts import need_root, undo_twice
 
 BEFORE = b"127.0.0.1\tlocalhost\r\n10.0.0.1 db1 db1.example # caf\xe9\n"
@@ -28,18 +29,20 @@ def hosts(tmp_path: Path) -> Path:
 
 
 def test_a_name_leads_elsewhere_until_the_undo_and_every_byte_comes_back(
-    hosts: Path, undo_log: UndoLog
+    hosts: Path,
 ) -> None:
     if os.geteuid() == 0:
         os.chown(hosts, 1234, 1235)
-    before = hosts.stat()
-    assert override("orders.example", "192.0.2.1", str(hosts))["landed"]
-    assert hosts.read_bytes().startswith(b"192.0.2.1\torders.example\t# gameday ")
-    assert hosts.read_bytes().endswith(BEFORE)
-    undo_twice(undo_log.owed()[0])
-    after = hosts.stat()
-    assert hosts.read_bytes() == BEFORE
-    assert [after.st_mode, after.st_uid, after.st_gid] == [before.st_mode, before.st_uid, before.st_gid]
+    seen = set()
+
+    def state() -> tuple[bytes, int, int, int]:
+        text, found = hosts.read_bytes(), hosts.stat()
+        seen.add(text.partition(b"# gameday ")[0] if text.endswith(BEFORE) else text)
+        return text, found.st_mode, found.st_uid, found.st_gid
+
+    arguments = {"name": "orders.example", "address": "192.0.2.1", "hosts_file": str(hosts)}
+    check_fault(override, arguments, state=state)
+    assert seen == {BEFORE, b"192.0.2.1\torders.example\t"}
     assert [path.name for path in hosts.parent.iterdir() if path.name.startswith("hosts")] == ["hosts"]
 
 

@@ -20,6 +20,7 @@ from gameday.faults import network
 from gameday.faults.host import Local
 from gameday.faults.network import enter, latency, loss, networks_of, partition, shaping
 from gameday.faults.undolog import UndoLog
+from gameday.testing import check_fault
 from tests.faults.parts import function, need, need_root, undo_twice
 
 HERE, THERE, ELSEWHERE, THERE6 = "10.213.7.1", "10.213.7.2", "10.213.7.3", "fd13:7::2"
@@ -112,13 +113,18 @@ def firewall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return str(request.param)
 
 
-def test_a_partition_cuts_both_families_until_its_undo(link: Link, firewall: str, undo_log: UndoLog) -> None:
-    result = partition([THERE, THERE6], namespace=link.near)
-    assert result["landed"], result
-    assert (link.connects(THERE), link.connects(THERE6), link.connects(ELSEWHERE)) == (False, False, True)
-    (entry,) = undo_log.owed()
-    undo_twice(entry)
-    assert link.connects(THERE) and link.connects(THERE6)
+def test_a_partition_cuts_both_families_until_its_undo(
+    link: Link, firewall: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = set()
+
+    def connects() -> tuple[bool, ...]:
+        found = tuple(link.connects(address) for address in (THERE, THERE6, ELSEWHERE))
+        seen.add(found)
+        return found
+
+    check_fault(partition, {"to": [THERE, THERE6], "namespace": link.near}, state=connects)
+    assert seen == {(True, True, True), (False, False, True)}
 
 
 def test_named_ports_alone_are_cut_and_a_connection_test_proves_it(

@@ -17,6 +17,7 @@ from gameday.errors import FaultError
 from gameday.faults.host import Local
 from gameday.faults.process import is_thawed, kill, pause, resume, thaw, the_same
 from gameday.faults.undolog import UndoLog
+from gameday.testing import check_fault
 from tests.faults.parts import function, replay
 
 STUBBORN = "import signal, time; signal.signal(15, 1); print('ready', flush=True); time.sleep(60)"
@@ -34,31 +35,29 @@ def victim() -> Iterator[subprocess.Popen[bytes]]:
     process.stdout.close()
 
 
-def test_a_killed_process_is_gone(victim: subprocess.Popen[bytes], undo_log: UndoLog) -> None:
-    assert kill(pid=victim.pid)["landed"]
+def test_a_killed_process_is_gone_and_owes_nothing(victim: subprocess.Popen[bytes]) -> None:
+    check_fault(kill, {"pid": victim.pid}, state=lambda: victim.poll() is None, owes=False)
     assert victim.wait(1) == -signal.SIGKILL
-    assert undo_log.entries() == []
 
 
 def test_a_process_that_ignores_the_signal_has_not_been_killed(
-    victim: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, undo_log: UndoLog
+    victim: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gameday.faults.process.GONE_WITHIN_S", 0.1)
-    assert not kill(pid=victim.pid, signal_name="TERM")["landed"]
+    term = {"pid": victim.pid, "signal_name": "TERM"}
+    check_fault(kill, term, state=lambda: victim.poll() is None, lands=False, owes=False)
     assert victim.poll() is None
-    assert undo_log.entries() == []
 
 
-def test_a_paused_process_stands_still_until_its_undo(
-    victim: subprocess.Popen[bytes], undo_log: UndoLog
-) -> None:
-    assert pause(pid=victim.pid)["landed"]
-    assert psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED
-    (entry,) = undo_log.owed()
-    assert not is_thawed(**entry.call["arguments"])
-    for _ in range(2):
-        assert "runs again" in thaw(**entry.call["arguments"])
-        assert is_thawed(**entry.call["arguments"])
+def test_a_paused_process_stands_still_until_its_undo(victim: subprocess.Popen[bytes]) -> None:
+    seen = set()
+
+    def stands_still() -> bool:
+        seen.add(psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)
+        return psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED
+
+    check_fault(pause, {"pid": victim.pid}, state=stands_still)
+    assert seen == {True, False}
 
 
 def test_the_undo_of_a_pause_does_not_touch_whoever_got_the_pid_later(
@@ -91,16 +90,13 @@ def server(tmp_path: Path) -> Iterator[Path]:
     process.wait()
 
 
-def test_a_killed_process_is_started_again_by_its_undo_once(server: Path, undo_log: UndoLog) -> None:
+def test_a_killed_process_is_started_again_by_its_undo_once(server: Path) -> None:
     script = str(server.with_name("a-server-with-a-long-name"))
-    assert kill(pidfile=str(server), restart=[script])["landed"]
-    (entry,) = undo_log.owed()
-    assert Local().mentioning(script) == [] and function(entry, "verify")() is False
-    assert "was started again" in replay(entry)
+    first = Local().mentioning(script)
+    arguments = {"pidfile": str(server), "restart": [script]}
+    check_fault(kill, arguments, state=lambda: len(Local().mentioning(script)))
     (pid,) = Local().mentioning(script)
-    assert os.getsid(pid) == pid and server.read_text() == str(pid)
-    assert "runs again already" in function(entry)()
-    assert Local().mentioning(script) == [pid]
+    assert [pid] != first and os.getsid(pid) == pid and server.read_text() == str(pid)
 
 
 def test_a_process_that_somebody_else_brought_back_is_left_alone(
@@ -149,10 +145,14 @@ def test_a_name_longer_than_the_kernel_keeps_is_matched_whole(tmp_path: Path, un
         assert process.wait(1) == -signal.SIGKILL
 
 
-def test_resume_lets_a_frozen_process_go_on(victim: subprocess.Popen[bytes]) -> None:
-    pause(pid=victim.pid)
-    assert resume(pid=victim.pid)["landed"]
-    assert psutil.Process(victim.pid).status() != psutil.STATUS_STOPPED
+def test_resume_lets_a_frozen_process_go_on_and_owes_nothing(victim: subprocess.Popen[bytes]) -> None:
+    def stands_still() -> bool:
+        return psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED
+
+    victim.send_signal(signal.SIGSTOP)
+    assert Local().wait_until(stands_still, 5)
+    check_fault(resume, {"pid": victim.pid}, state=stands_still, owes=False)
+    assert not stands_still()
 
 
 def test_the_first_line_of_a_pidfile_names_the_process(

@@ -15,6 +15,7 @@ from pathlib import Path
 from unittest.mock import patch
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from gameday.errors import FaultError
@@ -28,6 +29,7 @@ from gameday.faults.process import kill, pause, resume
 from gameday.faults.stress import cpu
 from gameday.faults.undolog import UndoLog
 from gameday.lab.postgresql import free_ports
+from gameday.testing import check_fault
 from tests.faults.parts import missing, need, need_root, undo_twice
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -136,10 +138,12 @@ def test_a_command_that_takes_too_long_ends_at_both_ends(sshd: Sshd) -> None:
 
 
 def test_a_process_is_paused_and_thawed_and_killed_there(
-    sshd: Sshd, sleeper: subprocess.Popen[bytes], undo_log: UndoLog
+    sshd: Sshd, sleeper: subprocess.Popen[bytes]
 ) -> None:
-    assert pause(pid=sleeper.pid, host=sshd.url())["landed"]
-    assert "runs again" in undo_twice(undo_log.owed()[0])
+    def stands_still() -> bool:
+        return psutil.Process(sleeper.pid).status() == psutil.STATUS_STOPPED
+
+    check_fault(pause, {"pid": sleeper.pid, "host": sshd.url()}, state=stands_still)
     assert resume(pid=sleeper.pid, host=sshd.url())["landed"]
     assert kill(pid=sleeper.pid, host=sshd.url())["landed"]
     assert sleeper.wait(1) == -9

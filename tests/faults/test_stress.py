@@ -14,6 +14,7 @@ from gameday.faults import stress
 from gameday.faults.host import Done, Host, Local
 from gameday.faults.stress import cpu, io, memory
 from gameday.faults.undolog import UndoLog
+from gameday.testing import check_fault
 from tests.faults.parts import function, need, undo_twice
 
 pytestmark = pytest.mark.alone
@@ -26,25 +27,28 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("press", "proof"),
+    ("press", "arguments", "workers"),
     [
-        (lambda folder: cpu(2, load_percent=20, duration_s=60), "2 of 2 stress-ng-cpu run"),
-        (lambda folder: memory(64, duration_s=60), "1 of 1 stress-ng-vm run, holding 64 MiB"),
-        (lambda folder: io(1, duration_s=60, folder=folder, file_mb=4), "1 of 1 stress-ng-hdd run"),
+        (cpu, {"workers": 2, "load_percent": 20}, "2 cpu"),
+        (memory, {"mb": 64}, "1 vm"),
+        (io, {"workers": 1, "file_mb": 4}, "1 hdd"),
     ],
 )
 def test_workers_run_until_the_undo(
-    press: Callable[[str], dict[str, Any]], proof: str, scratch: Path, undo_log: UndoLog
+    press: Callable[..., dict[str, Any]], arguments: dict[str, int], workers: str, scratch: Path
 ) -> None:
     need("stress-ng")
-    result = press(str(scratch))
-    (entry,) = undo_log.owed()
-    try:
-        assert result["landed"] and result["proof"] == proof
-    finally:
-        undo_twice(entry)
-    assert Local().mentioning("gameday-stress-") == []
-    assert list(scratch.glob("gameday-stress-*")) == []
+    count, kind = workers.split()
+    seen = []
+
+    def state() -> tuple[bool, int]:
+        found = [Local().stat(pid) for pid in Local().mentioning("gameday-stress-")]
+        groups = {stat.group for stat in found if stat is not None}
+        seen.append(sum(len(stress.alive(Local(), group, f"stress-ng-{kind}")) for group in groups))
+        return seen[-1] > 0, len(list(scratch.glob("gameday-stress-*")))
+
+    check_fault(press, {**arguments, "duration_s": 60}, state=state)
+    assert max(seen) >= int(count) and seen[-1] == 0
 
 
 def test_the_stress_ends_by_itself_if_nobody_undoes_it(undo_log: UndoLog) -> None:

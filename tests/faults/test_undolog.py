@@ -80,7 +80,7 @@ def test_a_log_says_of_every_undo_what_became_of_it_and_when(undo_log: UndoLog) 
     times = {"owed": 1, "landed": 3}
     assert a == Entry("a", "one", "pause", {"n": 1}, tuple(times), "it is stopped", times, owed_line=0)
     times = {"owed": 2, "undoing": 4, "undone": 5, "verified": 6}
-    lines_of_b = {"owed_line": 1, "undone_line": 4}
+    lines_of_b = {"owed_line": 1, "acted_line": 4, "undone_line": 4}
     assert b == Entry("b", "two", "kill", {"n": 2}, tuple(times), "it runs", times, **lines_of_b)
     assert undo_log.owed() == [a]
 

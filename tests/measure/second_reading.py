@@ -161,7 +161,7 @@ def starts_of(rto: Incident, history: History, inject: int | None) -> dict[str, 
     if inject is not None:
         began["inject"] = (inject, inject)
     declared = history.moments.get("declare")
-    if declared is not None:
+    if declared is not None and declared < rto.recovered:
         began["declare"] = (declared, declared)
     lengths = {}
     for name, (earliest, latest) in began.items():

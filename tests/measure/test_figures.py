@@ -9,6 +9,7 @@ import pytest
 from gameday.measure.figures import criteria, watched_span
 from gameday.measure.outage import Criteria
 from gameday.measure.plan import Plan
+from gameday.measure.rto import responses
 from tests.measure.histories import MS, Run, S, at, failover, fault, judged, ledger, out, run, sli, step
 
 TWO = (sli("a"), sli("b"))
@@ -72,11 +73,53 @@ def test_each_start_has_its_own_interval() -> None:
     assert rto.starts["inject"].low_ns == rto.ended.low_ns - at(6)
 
 
-def test_a_start_after_the_recovery_is_a_time_of_0() -> None:
+def declared(at_ns: int | None) -> Run:
+    drill = run((6.1, 7), objectives={"rto": 3.0, "rto_from": "declare"})
+    return drill.but(facts={"moments": {**drill.history.moments, "declare": at_ns}})
+
+
+def test_an_rto_may_count_from_the_declaration() -> None:
+    drill = declared(at(6.5))
+    interval, rto = drill.figures.rto.starts["declare"], drill.figures.rto
+    assert rto.recovered_ns == at(7.002) and rto.ended is not None
+    assert interval.length_ns == at(7.002) - at(6.5)
+    assert (interval.low_ns, interval.high_ns) == (rto.ended.low_ns - at(6.5), rto.ended.high_ns - at(6.5))
+    assert drill.verdict.word == "passed"
+
+
+def test_what_is_declared_before_the_impact_counts_from_then() -> None:
+    assert declared(at(5)).figures.rto.starts["declare"].length_ns == at(7.002) - at(5)
+    assert declared(at(3)).verdict.word == "failed"  # 4 s, objective 3 s
+
+
+def test_what_is_declared_once_service_is_back_starts_no_clock() -> None:
+    just_before, just_then = declared(at(7.002) - MS), declared(at(7.002))
+    assert just_before.figures.rto.starts["declare"].length_ns == MS
+    assert just_before.verdict.word == "passed"
+    assert "declare" not in just_then.figures.rto.starts
+    assert just_then.verdict.word == "inconclusive"
+    assert just_then.verdict.reasons == (
+        "the RTO counts from 'declare', which came only after service was back",
+    )
+
+
+def test_a_response_counts_from_the_impact_within_its_bounds() -> None:
     drill = run((6.1, 7))
-    told = {**drill.history.moments, "declare": at(9)}
-    interval = run((6.1, 7), facts={"moments": told}).figures.rto.starts["declare"]
-    assert (interval.length_ns, interval.low_ns, interval.high_ns) == (0, 0, 0)
+    told = {"detect": at(6.3), "acknowledge": at(6.1), "declare": at(6.1) - 1, "mitigate": None}
+    drill = drill.but(facts={"moments": {**drill.history.moments, **told}})
+    found, began = responses(drill.figures.rto, drill.history), drill.figures.rto.began
+    assert began is not None and sorted(found) == ["acknowledge", "detect"]
+    assert found["detect"].length_ns == at(6.3) - at(6.1)
+    assert (found["detect"].low_ns, found["detect"].high_ns) == (
+        at(6.3) - began.high_ns,
+        at(6.3) - began.low_ns,
+    )
+    assert found["acknowledge"].low_ns == 0
+
+
+def test_without_an_impact_there_is_no_response() -> None:
+    drill = run(facts={"moments": {**run().history.moments, "detect": at(7)}})
+    assert responses(drill.figures.rto, drill.history) == {}
 
 
 def test_the_figure_lies_within_its_interval() -> None:

@@ -226,3 +226,37 @@ def test_a_step_that_did_not_end_is_a_deviation_and_one_that_went_well_is_none()
 
 def test_moments_come_from_the_steps() -> None:
     assert history(started(3), finished(4)).moments["inject"] == at(3)
+
+
+def declared(seconds: float, said_s: float, message: str = "m", **more: Any) -> dict[str, Any]:
+    usual = {"by": "ann", "text": "it is gone", "message": message, "said_ns": at(said_s)}
+    return event(seconds, "declared", **{**usual, **more})
+
+
+def test_what_was_said_has_when_it_was_said_and_heard() -> None:
+    found = history(phase(3, "method"), declared(9, 8, "a"), declared(9, 7, "b"), declared(10, 7, "b"))
+    assert [(each.what, each.by, each.said_ns, each.heard_ns) for each in found.said] == [
+        ("declared", "ann", at(8), at(9)),
+        ("declared", "ann", at(7), at(9)),
+    ]
+    assert found.moments["declare"] == at(7)
+
+
+def test_an_answer_says_what_was_asked() -> None:
+    told = {"by": "ann", "text": "yes", "message": "m", "said_ns": at(4), "id": "1a", "what": "is it up?"}
+    (found,) = history(event(5, "answered", **told)).said
+    assert (found.what, found.asked, found.text) == ("answered", "is it up?", "yes")
+
+
+def test_an_alarm_fires_since_a_moment_of_the_run_clock() -> None:
+    alarm = {"name": "Slow", "status": "firing", "fingerprint": "f", "summary": "", "labels": {"a": "b"}}
+    told = {**alarm, "by": "alerts", "message": "m", "said_ns": at(8)}
+    later = history(event(9, "alarm", starts_at="1970-01-01T00:00:07.500+00:00", **told))
+    assert [(each.name, each.said_ns, each.started_ns) for each in later.alarms] == [("Slow", at(8), at(7.5))]
+    for odd in ("", "yesterday", "1970-01-01T00:00:07", "9999-99-99T00:00:00Z"):
+        assert history(event(9, "alarm", starts_at=odd, **told)).alarms[0].started_ns is None
+
+
+def test_what_nobody_answered_is_a_deviation() -> None:
+    found = history(event(5, "ask-expired", id="1a", what="up?", reason="nobody has answered within 1 s"))
+    assert found.deviations == ("'up?' was not answered: nobody has answered within 1 s",)

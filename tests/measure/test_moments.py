@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gameday.measure.moments import inject_ns, moments
-from tests.measure.histories import at, failover, fault, step
+from gameday.measure.said import AlarmTold, Said
+from tests.measure.histories import MS, at, failover, fault, step
 
 
 def test_the_first_fault_of_the_method_injects() -> None:
@@ -39,5 +40,42 @@ def test_failover_and_failback_are_the_starts_of_their_first_steps() -> None:
 
 
 def test_without_steps_there_is_no_moment() -> None:
-    names = ("inject", "detect", "declare", "failover", "takeover", "failback")
+    names = ("inject", "detect", "acknowledge", "declare", "failover", "takeover", "mitigate", "failback")
     assert moments([]) == dict.fromkeys(names)
+
+
+def said(what: str, at_s: float, heard_s: float = 30) -> Said:
+    return Said(what, "ann", at(at_s), at(heard_s))
+
+
+def alarm(received_ns: int, started_ns: int | None = None, status: str = "firing") -> AlarmTold:
+    return AlarmTold("Slow", status, received_ns, received_ns, started_ns)
+
+
+def test_the_first_declaration_counts_by_when_it_was_said_whenever_that_was() -> None:
+    told = [said("declared", 9, 9), said("declared", 8, 20), said("note", 1)]
+    assert moments([fault(6)], told)["declare"] == at(8)
+    assert moments([fault(6)], [*told, said("declared", 5)])["declare"] == at(5)
+    assert moments([], [said("declared", 5)])["declare"] == at(5)
+
+
+def test_what_else_is_said_counts_from_the_fault_on() -> None:
+    told = [Said(what, "ann", at(6) - 1, at(9)) for what in ("detected", "acknowledged", "mitigated")]
+    names = ("detect", "acknowledge", "mitigate")
+    assert [moments([fault(6)], told)[name] for name in names] == [None, None, None]
+    told += [Said(what, "ann", at(6), at(9)) for what in ("detected", "acknowledged", "mitigated")]
+    assert [moments([fault(6)], told)[name] for name in names] == [at(6), at(6), at(6)]
+    assert moments([], told)["detect"] is None
+
+
+def test_the_fault_is_detected_by_a_person_or_an_alarm_whichever_is_first() -> None:
+    found = moments([fault(6)], [said("detected", 8)], [alarm(at(7))])["detect"]
+    assert found == at(7)
+    assert moments([fault(6)], [said("detected", 6.5)], [alarm(at(7))])["detect"] == at(6.5)
+
+
+def test_an_alarm_that_fired_before_the_fault_detects_nothing() -> None:
+    assert moments([fault(6)], (), [alarm(at(7), at(6) - MS)])["detect"] is None
+    assert moments([fault(6)], (), [alarm(at(7), at(6))])["detect"] == at(7)
+    assert moments([fault(6)], (), [alarm(at(6) - MS)])["detect"] is None
+    assert moments([fault(6)], (), [alarm(at(7), status="resolved")])["detect"] is None

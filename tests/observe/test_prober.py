@@ -21,17 +21,9 @@ from gameday import clock
 from gameday.experiment.observers import Probe
 from gameday.lab.postgresql import Node
 from gameday.measure.samples import Samples, read
-from gameday.observe import limits, prober
-from gameday.observe.prober import (
-    EXHAUSTED,
-    FRESH_EVERY,
-    FULL,
-    Answer,
-    Asker,
-    asker,
-    mixed,
-    probe_on_schedule,
-)
+from gameday.observe import asking, limits
+from gameday.observe.asking import EXHAUSTED, FULL, Answer, Asker, Schedule, ask_on_schedule
+from gameday.observe.prober import FRESH_EVERY, asker, mixed, schedule
 from gameday.samples import SampleWriter
 
 NS_PER_S = 1_000_000_000
@@ -48,7 +40,7 @@ def probed(ask: Ask, folder: Path, for_s: float = 0.2, limit: int = 100, timeout
     async def whole() -> None:
         writer, stop = SampleWriter(folder, "probe"), asyncio.Event()
         probing = asyncio.create_task(
-            probe_on_schedule(probe, Asker(ask, nothing), writer, stop, phase=0.0, limit=limit)
+            ask_on_schedule(schedule(probe), Asker(ask, nothing), writer, stop, phase=0.0, limit=limit)
         )
         await asyncio.sleep(for_s)
         stop.set()
@@ -102,7 +94,7 @@ def test_whatever_else_goes_wrong_is_a_bad_sample_under_its_name(tmp_path: Path,
 def test_a_probe_that_will_not_end_is_given_up_and_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prober, "FINISH_WITHIN_S", 0.0)
+    monkeypatch.setattr(asking, "FINISH_WITHIN_S", 0.0)
 
     async def deaf() -> Answer:
         with contextlib.suppress(asyncio.CancelledError):
@@ -174,9 +166,9 @@ def test_a_redirect_to_nowhere_is_a_bad_sample(tmp_path: Path) -> None:
             writer = SampleWriter(tmp_path, "probe")
             for where in NOWHERE:
                 probe = Probe.model_validate({"http": f"{address}elsewhere?where={quote(where, safe='')}"})
-                asking = asker(probe)
-                await prober._one(asking, probe, writer, clock.now_ns(), "page")
-                await asking.close()
+                asked = asker(probe)
+                await asking._one(asked, Schedule("page", probe.every, probe.timeout), writer, clock.now_ns())
+                await asked.close()
             writer.close()
 
     asyncio.run(whole())

@@ -12,10 +12,12 @@ import pytest
 from chaoslib.exceptions import InterruptExecution
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.processes import python
 from gameday.run import engine, preflight
-from gameday.run.children import Undoing
+from gameday.run.asked import Asked
+from gameday.run.children import Undoing, wait_for_words
+from gameday.run.claim import LockClaim
 from gameday.run.plain import DEEPEST, plain
 from tests.run.conftest import action
 from tests.run.test_feed import Told
@@ -81,7 +83,9 @@ def test_whatever_an_activity_answers_json_can_say_it(name: str) -> None:
     assert json.loads(said) == json.loads(said.decode())
 
 
-def played(tmp_path: Path, **experiment: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def played(
+    tmp_path: Path, claim: Any = None, **experiment: Any
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The journal of an engine that plays an experiment here, as it is on disk, and what it tells."""
     told = Told()
     orders = {
@@ -89,6 +93,7 @@ def played(tmp_path: Path, **experiment: Any) -> tuple[dict[str, Any], list[dict
         "variables": [],
         "rollbacks": None,
         "journal": str(tmp_path / "journal.json"),
+        "claim": claim,
     }
     engine.play(orders, told)  # type: ignore[arg-type]
     return json.loads((tmp_path / "journal.json").read_text()), told.events
@@ -105,6 +110,18 @@ def test_no_answer_of_an_activity_ends_the_engine(tmp_path: Path, monkeypatch: p
     ended = {event["name"]: event for event in told if event["event"] == "step-ended"}
     assert ended["a fault by its keys"]["landed"] is False
     assert isinstance(ended["a fault by its keys"]["proof"], str)
+
+
+def test_without_its_claim_an_engine_breaks_nothing_more_but_it_asks_and_rolls_back(tmp_path: Path) -> None:
+    claim = LockClaim.on("service 'orders'")
+    claim.take()
+    look = {**action("look", MODULE, "give", name="bytes"), "type": "probe"}
+    act = action("act", MODULE, "give", name="bytes")
+    lose = action("lose", "os", "unlink", path=str(claim.lock.path))
+    _, told = played(tmp_path, claim.shared(), method=[act, lose, look, act], rollbacks=[act])
+    ended = [event for event in told if event["event"] == "step-ended"]
+    assert [event["status"] for event in ended] == ["succeeded"] * 3 + ["failed", "succeeded"]
+    assert "Unclaimed: the claim on service 'orders' is lost" in ended[3]["error"]
 
 
 ROLLBACKS = {
@@ -142,6 +159,18 @@ def written(folder: Path, **more: Any) -> Path:
     return path
 
 
+def exchanged(undoing: Undoing, call: dict[str, Any]) -> list[dict[str, Any]]:
+    """All that a process says of its call."""
+    undoing.send(call)
+    said: list[dict[str, Any]] = []
+    for _ in range(300):
+        said += undoing.messages()
+        if undoing.has_said_all:
+            break
+        wait_for_words([undoing], 0.1)
+    return said
+
+
 def test_the_current_folder_hides_no_module_of_pythons_and_the_users_are_found(here: Path) -> None:
     experiment = load(written(here))
     preflight.check_activities(experiment, preflight.start_validation(experiment))
@@ -149,7 +178,7 @@ def test_the_current_folder_hides_no_module_of_pythons_and_the_users_are_found(h
     undoing = Undoing.start([], log)
     try:
         call = {"module": "ours", "func": "act", "verify": None, "arguments": {}}
-        answers = undoing.exchange(call, 30)
+        answers = exchanged(undoing, call)
     finally:
         undoing.kill()
     assert answers[0] == {"ok": True, "said": "ours"}
@@ -165,7 +194,7 @@ def test_what_an_undo_prints_goes_to_its_log(tmp_path: Path) -> None:
     log = tmp_path / "undo.log"
     provider = {"type": "process", "path": "echo", "arguments": ["words of the undo"]}
     undoing = Undoing.start([], log)
-    undoing.exchange({"activity": {"type": "action", "name": "undo", "provider": provider}}, 30)
+    exchanged(undoing, {"activity": {"type": "action", "name": "undo", "provider": provider}})
     undoing.kill()
     logs.finish()
     assert log.read_text() == "words of the undo\n"
@@ -188,7 +217,7 @@ def test_a_control_of_the_settings_may_forbid_a_run_while_it_is_loaded(
     experiment = load(written(tmp_path))
     preflight.check_activities(experiment, preflight.start_validation(experiment))
     with pytest.raises(InvalidInput, match="no drills today"):
-        preflight.check_activities(experiment, preflight.start_validation(experiment, is_to_run=True))
+        preflight.check_activities(experiment, preflight.start_validation(experiment, (), Asked()))
 
 
 def test_the_engine_of_a_run_asks_the_controls_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

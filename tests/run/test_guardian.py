@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +14,7 @@ import pytest
 
 from gameday.processes import Identity
 from gameday.run import guardian
+from gameday.run.lifeline import PipeHeart, PipeLifeline
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def watched(runner: subprocess.Popen[bytes], words: bytes, *, ends: bool, **limi
             os.fdopen(reading, "rb", buffering=0) as pipe,
             patch.multiple(guardian, LOOK_EVERY_S=0.01, **limits),
         ):
-            return guardian.watch(pipe, b"", identity)
+            return guardian.watch(PipeLifeline(pipe, identity))
     finally:
         if not ends:
             os.close(writing)
@@ -70,7 +70,7 @@ def test_a_runner_may_be_silent_for_as_long_as_it_said(runner: subprocess.Popen[
 
 def test_when_nothing_is_broken_any_more_it_may_stand_still(runner: subprocess.Popen[bytes]) -> None:
     runner.send_signal(signal.SIGSTOP)
-    with pytest.raises(TimeoutError), patch.object(guardian.Identity, "is_stopped", True):
+    with pytest.raises(TimeoutError), patch.object(Identity, "is_stopped", True):
         signal.signal(signal.SIGALRM, _too_long)
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         watched(runner, b"inf\n", ends=False, STOPPED_S=0.05)
@@ -94,13 +94,21 @@ def test_a_heartbeat_is_said_once_a_second_and_another_length_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as said, os.fdopen(writing, "wb") as pipe:
-        made = guardian.Guardian.__new__(guardian.Guardian)
-        made.process = SimpleNamespace(stdin=pipe)
-        made.last_beat_s = 0.0
+    with os.fdopen(reading, "rb") as said, os.fdopen(writing, "wb", buffering=0) as pipe:
+        heart = PipeHeart(pipe)
         told = [(100.0, ()), (100.5, ()), (100.6, (180.0,)), (101.0, ()), (101.7, ()), (101.8, (math.inf,))]
         for now_s, within in told:
             monkeypatch.setattr("time.monotonic", lambda now_s=now_s: now_s)
-            made.beat(*within)
-        pipe.close()
-        assert said.read() == b"60\n180\n60\ninf\n"
+            heart.beat(*within)
+        heart.done()
+        assert said.read() == b"60\n180\n60\ninf\ndone\n"
+
+
+def test_words_that_came_with_the_orders_are_heard(runner: subprocess.Popen[bytes]) -> None:
+    identity = Identity.of("runner", runner.pid)
+    assert identity is not None
+    reading, writing = os.pipe()
+    os.write(writing, b"ne\n")
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        assert guardian.watch(PipeLifeline(pipe, identity, b"60\ndo")) is None
+    os.close(writing)

@@ -25,7 +25,8 @@ import pytest
 import yaml
 
 from gameday import state
-from gameday.evidence.pack import Pack, packs
+from gameday.evidence.pack import Pack
+from gameday.evidence.shelf import packs
 from gameday.faults.host import Local
 from gameday.faults.undolog import UndoLog
 from gameday.run.children import wait_until

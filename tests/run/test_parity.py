@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -44,13 +45,8 @@ UNREADABLE = {
     "provider": {"type": "http", "url": "http://127.0.0.1:9/"},
 }
 
+# a whole run of each kind; what each feature does is played in tests/parity, by the hundred
 EXPERIMENTS: dict[str, dict[str, Any]] = {
-    "an empty method": {"method": []},
-    "an action": {"method": [GREET], "configuration": {"who": "world"}},
-    "a configuration from the environment": {
-        "method": [GREET],
-        "configuration": {"who": {"type": "env", "key": "GAMEDAY_TEST_WHO", "default": "nobody"}},
-    },
     "a dynamic configuration": {
         "method": [GREET],
         "configuration": {"who": process("ask", "echo", "probe", kind="probe")},
@@ -59,29 +55,38 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "method": [process("use", "echo", "${token}")],
         "secrets": {"vault": {"token": {"type": "env", "key": "GAMEDAY_TEST_WHO"}}},
     },
-    "a hypothesis that holds": {"steady-state-hypothesis": hypothesis(MET), "method": [GREET]},
     "a hypothesis that does not hold before": {
         "steady-state-hypothesis": hypothesis(UNMET),
         "method": [GREET],
     },
     "a hypothesis that deviates": {"steady-state-hypothesis": hypothesis(ONCE), "method": [GREET]},
-    "a process that fails": {"method": [LOUD, GREET]},
-    "an action that raises": {"method": [RAISE, GREET], "rollbacks": [GREET]},
     "an action that interrupts": {"method": [INTERRUPT, GREET], "rollbacks": [GREET]},
-    "rollbacks": {"method": [GREET], "rollbacks": [process("back", "echo", "back")]},
-    "a reference": {"steady-state-hypothesis": hypothesis(MET), "method": [{"ref": "met"}]},
-    "a background action": {"method": [process("slow", "sleep", "0.3", background=True), GREET]},
-    "pauses": {"method": [{**GREET, "pauses": {"before": 0.1, "after": 0.1}}]},
-    "a hypothesis only": {"steady-state-hypothesis": hypothesis(MET), "method": []},
-    "an unknown key": {"method": [GREET], "x-team": "payments", "contributions": {"reliability": "high"}},
-    "a control": {
+    "a control and a process that fails": {
         "controls": [{"name": "note", "provider": {"type": "python", "module": "tests.run.control"}}],
-        "method": [GREET],
+        "method": [LOUD, GREET],
+        "rollbacks": [process("back", "echo", "back")],
     },
     "continuous hypothesis": {
         "steady-state-hypothesis": hypothesis(MET),
-        "method": [process("slow", "sleep", "0.2")],
+        "method": [process("slow", "sleep", "0.2", background=True)],
         "runtime": {"hypothesis": {"strategy": "continuously"}},
+    },
+    "dates, numbers as keys, notes and a title": {
+        "title": "${who} is greeted",
+        "author": {"name": "Jane"},
+        "service": "orders",
+        "method": [
+            {
+                **python(
+                    "told",
+                    "pprint",
+                    "pformat",
+                    arguments={"object": {200: "ok", "when": datetime.date(2026, 1, 2)}},
+                ),
+                "role": "admin",
+            },
+        ],
+        "configuration": {"who": "nobody"},
     },
 }
 
@@ -108,7 +113,6 @@ def play(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     ("name", "form"),
     [
         *((name, "yaml") for name in EXPERIMENTS),
-        ("an action", "json"),
         ("a hypothesis that deviates", "json"),
     ],
 )

@@ -20,13 +20,13 @@ from click.testing import CliRunner, Result
 from gameday import state
 from gameday.cli import cli
 from gameday.errors import GamedayError
-from gameday.evidence import keep, pack
+from gameday.evidence import keep, shelf
 from gameday.evidence.pack import Pack
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run.claim import Claim
+from gameday.run.claim import LockClaim, claim_on
 from gameday.run.custody import Custody
 from gameday.run.preflight import check_unfinished
 from gameday.run.timeline import Timeline
@@ -90,7 +90,7 @@ def cut_off(
     file = work / "experiment.yaml"
     file.write_text(yaml.safe_dump(experiment))
     loaded = load(file, {})
-    made = pack.create(results, loaded.title)
+    made = shelf.create(results, loaded.title)
     custody = Custody.begin(made, loaded, variables, None)
     keep.describe(made, loaded, plan_of(loaded.blocks))
     timeline = Timeline(made.timeline)
@@ -327,35 +327,41 @@ def test_no_drill_begins_on_a_service_that_is_owed_an_undo(cut: Cut, where: str,
         check_unfinished(load(file, {}), results)
 
 
+def claimed(file: str) -> LockClaim:
+    claim = claim_on(load(Path(file), {}))
+    assert isinstance(claim, LockClaim)
+    return claim
+
+
 def test_one_drill_at_a_time_on_a_service_whatever_its_results(cut: Cut) -> None:
-    first, second = Claim(load(Path("experiment.yaml"), {})), Claim(load(Path("experiment.yaml"), {}))
+    first, second = claimed("experiment.yaml"), claimed("experiment.yaml")
     first.take()
-    first.sign(cut.pack.folder)
+    first.sign(str(cut.pack.folder))
     with pytest.raises(
         GamedayError, match=f"'orders' is under way: .*{cut.pack.run_id}, process {os.getpid()}"
     ):
         second.take()
-    first.lock.release()
+    first.let_go()
     second.take()
-    second.lock.release()
+    second.let_go()
 
 
 def test_a_service_is_claimed_however_it_is_spelled(cut: Cut) -> None:
     other = Path("other.yaml")
     other.write_text(yaml.safe_dump({**EXPERIMENT, "service": {"name": "ORDERS"}}))
-    first, second = Claim(load(Path("experiment.yaml"), {})), Claim(load(other, {}))
+    first, second = claimed("experiment.yaml"), claimed("other.yaml")
     first.take()
     with pytest.raises(GamedayError, match="is under way"):
         second.take()
-    first.lock.release()
+    first.let_go()
 
 
 def test_a_claim_lives_as_long_as_a_child_that_holds_it(cut: Cut) -> None:
-    first, second = Claim(load(Path("experiment.yaml"), {})), Claim(load(Path("experiment.yaml"), {}))
+    first, second = claimed("experiment.yaml"), claimed("experiment.yaml")
     first.take()
     assert first.lock.descriptor is not None
     child = subprocess.Popen(["sleep", "60"], pass_fds=(first.lock.descriptor,))
-    first.lock.release()
+    first.let_go()
     try:
         with pytest.raises(GamedayError):
             second.take()
@@ -363,7 +369,7 @@ def test_a_claim_lives_as_long_as_a_child_that_holds_it(cut: Cut) -> None:
         child.kill()
         child.wait()
     second.take()
-    second.lock.release()
+    second.let_go()
 
 
 def test_what_is_kept_of_a_run_is_this_users_alone(cut: Cut) -> None:

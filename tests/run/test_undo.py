@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.faults.undolog import LOG_VARIABLE, UndoLog
-from gameday.run.undo import Answer, Undoer
-from gameday.run.undoing import undo, verify, work_where
+from gameday.faults.undolog import LOG_VARIABLE, Entry, UndoLog
+from gameday.run import trial
+from gameday.run.trial import Answer
+from gameday.run.undo import Undoer
+from gameday.run.undoing import answers, work_where
 from tests.run import steps
 
 BEFORE = {"a": "first", "b": "é\n"}  # and there is no file c
@@ -25,18 +27,37 @@ BEFORE = {"a": "first", "b": "é\n"}  # and there is no file c
 Files = dict[str, str]
 
 
-class Here(Undoer):
-    """Plays undos in this process, each once: a child of its own takes a quarter of a second."""
+class Inside:
+    """A child that is none: it plays undos in this process. One of its own takes a quarter of a second."""
 
-    def warm_up(self) -> None:
+    is_alive, has_said_all = True, True
+    pid = 1
+
+    def __init__(self, modules: list[str]) -> None:
+        self.said: list[dict[str, Any]] = []
+
+    def send(self, call: dict[str, Any]) -> None:
+        self.said = list(answers(call))
+
+    def messages(self) -> list[dict[str, Any]]:
+        return self.said
+
+    def kill(self) -> None:
         return
 
-    def try_hard(self, call: dict[str, Any]) -> Answer:
-        try:
-            said = undo(call)
-        except OSError as error:
-            return Answer(False, False, str(error))
-        return Answer(True, verify(call) == "verified", said)
+
+def no_wait(children: Sequence[Any], within_s: float) -> None:
+    """Words have come already."""
+
+
+def here() -> Undoer:
+    """Plays undos in this process, each once."""
+    return Undoer(start=Inside, wait=no_wait)  # type: ignore[arg-type]
+
+
+def play_here(log: UndoLog) -> list[Entry]:
+    with patch.object(trial, "ATTEMPTS", 1):
+        return here().play(log)
 
 
 @dataclass
@@ -71,8 +92,8 @@ class World:
         What was done to the files while the log was shorter had happened; what was done just when it had
         that length, if the crash was late; nothing else.
         """
-        done = [files for size, files in self.seen if size < cut or (is_late and size == cut)]
-        self.become(done[-1] if done else BEFORE)
+        self.seen = [(size, files) for size, files in self.seen if size < cut or (is_late and size == cut)]
+        self.become(self.seen[-1][1] if self.seen else BEFORE)
         self.log.path.write_bytes(self.log.path.read_bytes()[:cut] + rubbish)
 
 
@@ -107,16 +128,16 @@ def test_any_prefix_of_an_undo_log_torn_anywhere_recovers_to_the_state_before(
         for name, text in broken:
             steps.overwrite(made.path(name), text)
         with patch.object(steps, "stuck", set(map(made.path, failing))):
-            owed = Here().play(made.log)
+            owed = play_here(made.log)
         assert {entry.call["arguments"]["path"] for entry in owed} == set(map(made.path, failing))
         # the run is cut off at any byte; then its recovery, too; then nothing any more
         for _ in range(2):
             size = made.log.path.stat().st_size
             made.crash(data.draw(st.integers(0, size)), data.draw(st.booleans()), data.draw(rubbish))
-            assert Here().play(made.log) == []
+            assert play_here(made.log) == []
             assert made.files() == BEFORE
         written = made.log.path.read_bytes()
-        assert Here().play(made.log) == []
+        assert play_here(made.log) == []
         assert (made.files(), made.log.path.read_bytes()) == (BEFORE, written)
 
 
@@ -134,7 +155,7 @@ def test_a_torn_undo_log_is_played_by_children_as_well(
     with world() as made:
         for name, text in [("a", "x"), ("c", "y")]:
             steps.overwrite(made.path(name), text)
-        Here().play(made.log)
+        play_here(made.log)
         made.crash(cut(made.log.path.read_bytes().split(b"\n")), is_late, b"")
         undoer = Undoer(["tests.run.steps"])
         try:
@@ -172,7 +193,7 @@ def test_an_undo_that_reads_back_as_not_undone_is_still_owed(tmp_path: Path) -> 
 class Started:
     """A child that undoes everything it is given, once it can be started. `stuck` are steps that fail."""
 
-    is_alive = True
+    is_alive, has_said_all = True, True
     pid = 1
     failing = 0
     stuck: ClassVar[set[str]] = set()
@@ -183,11 +204,15 @@ class Started:
             Started.failing -= 1
             raise BlockingIOError("no more processes")
 
-    def exchange(self, call: dict[str, Any], within_s: float) -> list[dict[str, Any]]:
+    def send(self, call: dict[str, Any]) -> None:
+        self.said = [{"ok": True, "said": "undone"}, {"ok": True, "said": "verified"}]
         if call["step"] in self.stuck:
-            return [{"ok": False, "said": "stuck"}]
-        self.undone.append(call["step"])
-        return [{"ok": True, "said": "undone"}, {"ok": True, "said": "verified"}]
+            self.said = [{"ok": False, "said": "stuck"}]
+        else:
+            self.undone.append(call["step"])
+
+    def messages(self) -> list[dict[str, Any]]:
+        return self.said
 
     def kill(self) -> None:
         return
@@ -200,8 +225,8 @@ def test_an_undo_waits_for_a_machine_that_can_start_no_process_and_stops_no_othe
     log = UndoLog(tmp_path / "undo.jsonl")
     for step in ("first", "second"):
         log.owe(step, "overwrite", {"step": step})
-    with patch("gameday.clock.pause"), patch.object(Started, "failing", failing):
-        undoer = Undoer(start=Started)  # type: ignore[arg-type]
+    with patch.object(trial, "FIRST_PAUSE_S", 0.0), patch.object(Started, "failing", failing):
+        undoer = Undoer(start=Started, wait=no_wait)  # type: ignore[arg-type]
         assert [entry.step for entry in undoer.play(log)] == owed
     assert all(entry.is_verified != (entry.step in owed) for entry in log.entries())
 
@@ -210,8 +235,8 @@ def test_an_undo_that_works_late_is_followed_by_those_that_it_should_have_come_b
     log = UndoLog(tmp_path / "undo.jsonl")
     for step in ("first", "second", "third"):
         log.owe(step, "overwrite", {"step": step})
-    with patch("gameday.clock.pause"), patch.object(Started, "undone", []):
-        undoer = Undoer(start=Started)  # type: ignore[arg-type]
+    with patch.object(trial, "FIRST_PAUSE_S", 0.0), patch.object(Started, "undone", []):
+        undoer = Undoer(start=Started, wait=no_wait)  # type: ignore[arg-type]
         with patch.object(Started, "stuck", {"second"}):
             assert [entry.step for entry in undoer.play(log)] == ["second"]
         assert undoer.play(log) == []
@@ -219,7 +244,7 @@ def test_an_undo_that_works_late_is_followed_by_those_that_it_should_have_come_b
 
 
 @pytest.mark.parametrize(
-    ("answers", "undone", "verified"),
+    ("said", "undone", "verified"),
     [
         ([], False, False),
         ([{"ok": False, "said": "no"}], False, False),
@@ -238,9 +263,9 @@ def test_an_undo_that_works_late_is_followed_by_those_that_it_should_have_come_b
     ],
 )
 def test_an_undo_is_undone_once_its_read_back_has_said_so_or_that_there_is_none(
-    answers: list[dict[str, Any]], undone: bool, verified: bool
+    said: list[dict[str, Any]], undone: bool, verified: bool
 ) -> None:
-    answer = Answer.of(answers)
+    answer = Answer.of(said, 30.0)
     assert (answer.is_undone, answer.is_verified) == (undone, verified)
 
 

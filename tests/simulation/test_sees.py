@@ -14,39 +14,40 @@ import pytest
 from gameday import files
 from gameday.chain import Chain
 from gameday.evidence import keep
-from gameday.faults import undolog
+from gameday.faults import logbook
 from gameday.faults.undolog import UndoLog
 from gameday.run import recovery
 from gameday.run.lock import Lock
 from gameday.run.reserve import Reserve
 from gameday.run.runner import Run
 from gameday.run.timeline import Timeline
-from gameday.run.undo import Answer, Undoer
+from gameday.run.trial import Answer
+from gameday.run.undo import Undoer
 from tests.simulation.fates import Fate, at_every_point, befallen
 
-owed, play, append_line, add = UndoLog.owed, Undoer.play, files.append_line, Timeline.add
+owed, play, append, add = UndoLog.owed, Undoer.play, files.append, Timeline.add
 
 
 def first_in_first_out(log: UndoLog) -> list[Any]:
     return owed(log)[::-1]
 
 
-def not_on_disk(path: Path, entry: dict[str, Any]) -> None:
+def not_on_disk(path: Path, line: bytes) -> None:
     with patch.object(files.os, "fsync", lambda descriptor: None):
-        append_line(path, entry)
+        append(path, line)
 
 
 def in_part(descriptor: int, data: bytes) -> None:
     files.os.write(descriptor, data)
 
 
-def believe(answers: list[dict[str, Any]]) -> Answer:
+def believe(answers: list[dict[str, Any]], within_s: float) -> Answer:
     return Answer(bool(answers and answers[0]["ok"]), True, "done")
 
 
-def stop_at_a_failure(undoer: Undoer, log: UndoLog, tell: Any = lambda *_: None) -> list[Any]:
+def stop_at_a_failure(undoer: Undoer, log: UndoLog, *more: Any) -> list[Any]:
     with patch.object(UndoLog, "owed", lambda log: owed(log)[:1]):
-        play(undoer, log, tell)
+        play(undoer, log, *more)
     return owed(log)
 
 
@@ -69,7 +70,7 @@ STUCK = ("b", ("raises",) * 9)
 HANGING = {"stubborn": (("a", ("hangs",)),)}
 RULES: dict[str, tuple[Any, str, Any, Callable[[], Iterator[Fate]]]] = {
     "last in, first out": (UndoLog, "owed", first_in_first_out, lambda: once("plain")),
-    "owed before it is broken": (undolog, "append_line", not_on_disk, lambda: once("plain")),
+    "owed before it is broken": (logbook, "append", not_on_disk, lambda: once("plain")),
     "all of a line": (files, "write_whole", in_part, lambda: every("full disk, torn line", "declared")),
     "one player at a time": (Lock, "take", lambda lock: True, lambda: once("plain")),
     "an undo is read back": (Answer, "of", believe, lambda: once("declared", ("a", ("lies",)))),

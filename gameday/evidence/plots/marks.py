@@ -15,7 +15,9 @@ KIND_OF_MOMENT = ROLE_OF_MOMENT | {
     "impact": "fault",
     "takeover": "failover",
     "detect": "signal",
+    "acknowledge": "signal",
     "declare": "signal",
+    "mitigate": "signal",
     "recovered": "recovered",
     "verified": "recovered",
 }

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gameday.clock import NS_PER_S
-from gameday.evidence.record import OutagePart, Record, SliPart
+from gameday.evidence.record import AlarmPart, OutagePart, Record, SliPart
 from gameday.evidence.report.wording import utc_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that a person or an alarm said, as a row: when it was said and heard, RFC 3339."""
+
+    at: str
+    heard: str
+    what: str
+    by: str
+    words: str
+    more: str = ""
+
 
 MEANINGS = {
     "failed": "An objective was missed, or the steady state did not hold.",
@@ -20,6 +35,27 @@ def meaning(record: Record) -> str:
         held = "Every objective was met" if has_objectives(record) else "The steady state held"
         return f"{held} and everything that was broken is put back."
     return MEANINGS[record.verdict]
+
+
+def told(record: Record) -> list[Told]:
+    """What people and alarms said, by when it was said."""
+    people = [
+        Told(
+            each.said, each.heard, each.what, each.by, each.text, f"asked: {each.asked}" if each.asked else ""
+        )
+        for each in record.said
+    ]
+    alarms = [
+        Told(each.received, each.heard, f"alarm {each.status}", each.name, each.summary, _about(each))
+        for each in record.alarms
+    ]
+    return sorted([*people, *alarms], key=lambda each: each.at)
+
+
+def _about(alarm: AlarmPart) -> str:
+    """Since when it fires by its own clock, and its labels."""
+    labels = [f"{key}={value}" for key, value in alarm.labels.items() if key != "alertname"]
+    return ", ".join(filter(None, [f"since {alarm.starts_at}" if alarm.starts_at else "", *labels]))
 
 
 def duration_s(record: Record) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gameday.evidence.afterwards import Afterwards
 from gameday.evidence.record import Record, RpoPart
 from gameday.evidence.report import frameworks, testrecord
-from gameday.evidence.report.facts import duration_s, meaning, not_measured, outages, was_cut_short
+from gameday.evidence.report.facts import duration_s, meaning, not_measured, outages, told, was_cut_short
 from gameday.evidence.report.markup import bullets, table, text
 from gameday.evidence.report.ruler import Ruler, ruler_of
 from gameday.evidence.report.wording import between, fixed, number, percent, plain, rpo_words, rto_words
@@ -21,7 +21,13 @@ def render(record: Record, added: Afterwards = NOTHING_ADDED) -> str:
     """The record as a page of a wiki, with what people added after the seal."""
     ruler = ruler_of(record)
     lines = [*_head(record), *_result(record), *_moments(record, ruler), *_slis(record, ruler)]
-    lines += [*_losses(record.rpo), *_steps(record, ruler), *_undo(record), *_about(record)]
+    lines += [
+        *_losses(record.rpo),
+        *_steps(record, ruler),
+        *_told(record, ruler),
+        *_undo(record),
+        *_about(record),
+    ]
     lines += [*_test_record(record, added), *_clauses(record, added), *_files(record)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -178,6 +184,24 @@ def _steps(record: Record, ruler: Ruler) -> Iterator[str]:
         for step in record.steps
     )
     yield from table(header, rows, numbers=(0, 6))
+
+
+def _told(record: Record, ruler: Ruler) -> Iterator[str]:
+    if not told(record):
+        return
+    yield "## What was said"
+    yield ""
+    if record.response:
+        found = (
+            f"{name} {fixed(s)} s ({between(low, high)})" for name, (s, low, high) in record.response.items()
+        )
+        yield f"From the impact until {', '.join(found)}."
+        yield ""
+    rows = (
+        (fixed(ruler.of(each.at)), each.at, each.heard, each.what, each.by, each.words, each.more)
+        for each in told(record)
+    )
+    yield from table(("At s", "Said", "Heard", "What", "By", "In words", "About"), rows, numbers=(0,))
 
 
 def _undo(record: Record) -> Iterator[str]:

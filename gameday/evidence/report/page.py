@@ -117,6 +117,11 @@ class Run:
         """Every outage with its SLI, by start."""
         return facts.outages(self.record)
 
+    @property
+    def told(self) -> list[facts.Told]:
+        """What people and alarms said."""
+        return facts.told(self.record)
+
     @cached_property
     def ledger(self) -> Ledger | None:
         """The ledger, if the run had one."""

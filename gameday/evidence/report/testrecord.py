@@ -118,7 +118,15 @@ def _conduct(record: Record, added: Afterwards) -> tuple[Item, ...]:
         Item("Failover", tuple(_steps(record.steps, "failover"))),
         Item("Failback", tuple(_steps(record.steps, "failback"))),
         Item("Moments", tuple(f"{name}: {at}" for name, at in record.moments.items() if at)),
-        Item("Observed by people", tuple(f"{note.at} {note.by}: {note.text}" for note in added.notes)),
+        Item(
+            "Observed by people",
+            (*_said(record), *(f"{note.at} {note.by}: {note.text}" for note in added.notes)),
+        ),
+        Item(
+            "Alarms",
+            tuple(f"{each.received} {each.name}: {each.status}" for each in record.alarms),
+            optional=True,
+        ),
         Item("Deviations", tuple(record.deviations) or ("none",)),
         Item("Clean-up", tuple(_clean_up(record))),
     )
@@ -130,6 +138,12 @@ def _steps(steps: Iterable[StepPart], role: str) -> Iterable[str]:
             how = {True: "landed", False: "did not land", None: step.status}[step.landed]
             runbook = f" (runbook {step.runbook})" if step.runbook else ""
             yield f"{step.started} {step.name}: {how}{f', {step.proof}' if step.proof else ''}{runbook}"
+
+
+def _said(record: Record) -> Iterable[str]:
+    for each in record.said:
+        words = f": {each.text}" if each.text else ""
+        yield f"{each.said} {each.by}: {each.what}{f' ({each.asked})' if each.asked else ''}{words}"
 
 
 def _clean_up(record: Record) -> Iterable[str]:
@@ -154,6 +168,8 @@ def _rto(rto: RtoPart) -> str:
     target = spoken(rto.objective) if rto.objective is not None else "none"
     if not rto.impact_seen:
         return f"target {target}; no impact was seen"
+    if rto.recovered and rto.seconds is None:
+        return f"target {target}; not known: it counts from '{rto.from_}', which nobody said in time"
     if rto.seconds is None or rto.low is None or rto.high is None:
         return f"target {target}; service was not seen to come back"
     met = {True: "met", False: "missed", None: "not decided"}[rto.met]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.evidence.pack import create, find, packs
+from gameday.evidence.shelf import create, find, packs
 
 RUN_ID = r"\d{8}T\d{6}Z-the-orders-database-dies-[0-9a-f]{6}"
 

@@ -1,0 +1,60 @@
+"""A run from the command line: from its file to its exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gameday.cli import toolkit
+from gameday.cli.options import as_mapping, sealing
+from gameday.cli.publish import Destination
+from gameday.cli.say import say
+
+if TYPE_CHECKING:
+    from gameday.experiment.source import Source
+    from gameday.run.asked import Asked
+    from gameday.run.outcome import Outcome
+
+
+def played(
+    source: Source,
+    variables: tuple[str, ...],
+    results: Path | str,
+    rollbacks: str | None,
+    plain: bool,
+    key: str | None = None,
+    time_stamp: str | None = None,
+    asked: Asked | None = None,
+) -> tuple[Outcome, Destination]:
+    """Load, check that everything answers, and run; where the run goes."""
+    from gameday.experiment.load import load
+    from gameday.run.asked import AS_THE_FILE_SAYS
+    from gameday.run.preflight import check_activities, check_reachable, start_validation
+
+    asked = asked or AS_THE_FILE_SAYS
+    experiment = load(source, as_mapping(variables), toolkit.given(asked))
+    for warning in experiment.warnings:
+        say(f"{warning} (a warning)", err=True)
+    # chaoslib needs a while to start, and so does what follows
+    validation = start_validation(experiment, variables, asked)
+    from gameday.guardrails.check import check
+    from gameday.run.live import view_of
+    from gameday.run.options import Options
+    from gameday.run.runner import run
+
+    how = sealing(key, time_stamp, source.path)
+    check_activities(experiment, validation)
+    permit = check(experiment)
+    permit.must_hold()
+    check_reachable(experiment)
+    destination = Destination.of(results)
+    options = Options(destination.folder, variables, rollbacks, asked, permit, how)
+    return run(experiment, options, view_of(plain)), destination
+
+
+def end(outcome: Outcome, destination: Destination) -> None:
+    """End with the run's folder and its exit code."""
+    say(outcome.pack.folder)
+    if code := destination.take(outcome):
+        sys.exit(code)

@@ -1,0 +1,53 @@
+"""`source: prometheus`: values that a Prometheus has scraped, asked for on schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gameday import hosts
+from gameday.experiment.calls import PROBES
+from gameday.experiment.model import Blocks
+from gameday.experiment.observers import Prometheus
+from gameday.experiment.sli import Sli, recorders
+from gameday.observe.checks import Check
+from gameday.observe.sources.protocol import Reached, Recorder, at
+
+BLOCK = "prometheus"
+
+
+class PrometheusSource:
+    """The queries of the SLIs."""
+
+    def reached(self, blocks: Blocks) -> Iterator[Reached]:
+        """The Prometheus, once a query."""
+        block = blocks.prometheus
+        for index, sli in enumerate(blocks.slis):
+            if sli.query is not None and block is not None:
+                where = lambda: at(hosts.of_url(block.url))  # noqa: E731 - asked later
+                checks = ((("slis", index, "query"), _answers(block, sli.query)),)
+                yield Reached(PROBES, sli.name, f"a query each {block.every:g} s", where, checks)
+
+    def recorders(self, blocks: Blocks) -> Iterator[Recorder]:
+        """The process that asks."""
+        names = recorders(blocks.slis)
+        asked = {name: _query(sli) for name, sli in zip(names, blocks.slis, strict=True) if sli.query}
+        block = blocks.prometheus
+        if asked and block is not None:
+            orders = {"prometheus": block.as_orders(), "queries": asked}
+            yield Recorder(BLOCK, "gameday.observe.prometheus", orders)
+
+
+def _query(sli: Sli) -> dict[str, Any]:
+    """A query, and which values are good: of several series the worst one counts."""
+    wanted = getattr(sli, "good")  # noqa: B009
+    return {"query": sli.query, "comparison": wanted.comparison, "limit": wanted.limit}
+
+
+def _answers(block: Prometheus, query: str) -> Check:
+    async def ask() -> None:
+        from gameday.observe.prometheus import check
+
+        await check(block, query)
+
+    return ask

@@ -1,0 +1,1 @@
+"""Many experiments under Chaos Toolkit and under gameday, side by side."""
