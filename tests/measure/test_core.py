@@ -145,6 +145,28 @@ def test_a_long_partial_outage_is_found_whole() -> None:
     assert core(marks, 70, STEADY) == (50, 6048)
 
 
+def settled_s(marks: str, miss: int, steady: Fraction, sustain_s: float = 5) -> float:
+    """When the core can change no more, in seconds."""
+    found = find_core(windows(marks), miss, 0, steady, round(sustain_s * S))
+    return (found.settled_ns - at(0)) / S
+
+
+def test_a_core_is_settled_when_the_sustain_period_after_it_is_over() -> None:
+    assert settled_s("+" * 50 + "-" * 20 + "+" * 10, 55, STEADY) == pytest.approx(6.9 + 5)
+    assert settled_s("+" * 50 + "-" * 20 + "+" * 10, 55, STEADY, sustain_s=0.05) == pytest.approx(5.5 + 0.05)
+    assert settled_s("+" * 50 + "-" * 6 + "+" * 80 + "-" * 9, 55, STEADY, sustain_s=3) == pytest.approx(8.5)
+
+
+def test_an_earlier_look_may_have_reached_further_than_the_core() -> None:
+    # the first look takes the error at 7 s for the outage's own, the next one does not
+    marks = "-" + "+" * 20 + "-" * 6 + "+" * 43 + "-" + "+" * 100
+    assert core(marks, 25, Fraction(1, 10)) == (21, 26)
+    reached = settled_s(marks, 25, Fraction(1, 10))
+    for more in range(1, 40):
+        later = marks[: round(reached * 10) + 1] + "-" * more
+        assert core(later, 25, Fraction(1, 10)) == (21, 26)
+
+
 # what may be an error of the steady state at an edge
 
 
