@@ -157,14 +157,11 @@ def test_a_core_is_settled_when_the_sustain_period_after_it_is_over() -> None:
     assert settled_s("+" * 50 + "-" * 6 + "+" * 80 + "-" * 9, 55, STEADY, sustain_s=3) == pytest.approx(8.5)
 
 
-def test_an_earlier_look_may_have_reached_further_than_the_core() -> None:
-    # the first look takes the error at 7 s for the outage's own, the next one does not
-    marks = "-" + "+" * 20 + "-" * 6 + "+" * 43 + "-" + "+" * 100
-    assert core(marks, 25, Fraction(1, 10)) == (21, 26)
-    reached = settled_s(marks, 25, Fraction(1, 10))
-    for more in range(1, 40):
-        later = marks[: round(reached * 10) + 1] + "-" * more
-        assert core(later, 25, Fraction(1, 10)) == (21, 26)
+def test_a_core_is_settled_when_every_look_for_it_is() -> None:
+    # the first look ends with the errors at 2.2 s, the next ones before them: with their window, at 2.1 s
+    marks = "+" * 8 + "-" * 5 + "+" * 8 + "--" + "+" * 30
+    assert core(marks, 21, Fraction(1, 20), sustain_s=3) == (8, 12)
+    assert settled_s(marks, 21, Fraction(1, 20), sustain_s=3) == pytest.approx(2.2 + 3)
 
 
 # what may be an error of the steady state at an edge
