@@ -310,12 +310,13 @@ def _undone_elsewhere(call: dict[str, Any]) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def _outside_a_run() -> Iterator[None]:
     """No run's log hears of what is tried here."""
-    kept = os.environ.pop(LOG_VARIABLE, None)
+    kept = dict(os.environ)  # an undo puts back what it needs in it
+    os.environ.pop(LOG_VARIABLE, None)
     try:
         yield
     finally:
-        if kept is not None:
-            os.environ[LOG_VARIABLE] = kept
+        os.environ.clear()
+        os.environ.update(kept)
 
 
 def _words(error: Exception) -> str:

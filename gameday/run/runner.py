@@ -128,6 +128,8 @@ class Run(Clockwork):
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
+            if self.receiving is not None:
+                self.receiving.stop()
             self.inbox.close()
             self.timeline.tie_clocks()
 
@@ -141,6 +143,8 @@ class Run(Clockwork):
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""
+        if self.receiving is not None:
+            self.receiving.start()
         self.crew.start_engine(list(self.options.variables), self.options.rollbacks, self.options.asked)
         self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
         self.crew.start_recorders()
@@ -196,12 +200,11 @@ class Run(Clockwork):
         self.timeline.add(Event.RECOVERED)
 
     def is_back(self, injected_ns: int) -> bool:
-        """Whether every outage since the fault is over and stayed so, and none is still to be expected."""
-        outages = self.watch.outages(injected_ns)
-        if self.watch.is_behind or any(outage.recovered_ns is None for outage in outages):
+        """Whether every outage of any SLI is over and stayed so, and none is still to be expected."""
+        if self.watch.is_behind or self.watch.is_away():
             return False
         quiet_ns = clock.now_ns() - self.phases[phases.RECOVERY]
-        return bool(outages) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
+        return bool(self.watch.outages(injected_ns)) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
 
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""

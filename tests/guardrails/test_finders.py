@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from gameday.errors import GamedayError
+from gameday.experiment.load import load
 from gameday.guardrails import finders, look
 from gameday.guardrails.patience import Patience, Unanswered
 from gameday.guardrails.touch import Touch
@@ -141,6 +143,38 @@ def test_the_longest_name_decides_and_two_alike_are_an_error(fleet: Path) -> Non
     assert "two finders know fleetchaos.actions" in seen("m").unknown
 
 
+CHATTY = """
+import subprocess
+from gameday.faults import Aim, fault, landed, on_this_host
+print("imported")
+
+@fault(where=on_this_host)
+def chat():
+    subprocess.run(["echo", "looked"])
+    print("looked")
+    yield Aim(on_this_host(), ("a thing",))
+    return landed(True, "")
+
+@fault(where=on_this_host)
+def fail():
+    raise LookupError("no such thing")
+    yield
+"""
+
+
+def test_what_is_printed_while_looking_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("chatty.py").write_text(CHATTY)
+    steps = [
+        {"type": "action", "name": func, "provider": {"type": "python", "module": "chatty", "func": func}}
+        for func in ("chat", "fail")
+    ]
+    Path("x.json").write_text(json.dumps({"title": "t", "description": "d", "method": steps}))
+    first, second = look.touches(load(Path("x.json")))
+    assert (first.targets, first.unknown, first.undo) == (("a thing",), "", "none")
+    assert (second.unknown, second.undo) == ("LookupError: no such thing", "not known")
+
+
 def test_patience_ends_for_each_and_for_all() -> None:
     patience = Patience(0.05, 0.08)
     assert patience.answer(lambda number: number + 1, 1) == 2
@@ -153,3 +187,11 @@ def test_patience_ends_for_each_and_for_all() -> None:
     with pytest.raises(Unanswered) as told:
         Patience(1, 1).answer(lambda: 1 / 0)
     assert str(told.value) == "ZeroDivisionError: division by zero"
+
+
+def test_a_question_to_people_touches_nothing_and_is_in_the_plan() -> None:
+    arguments = {"what": "is it fenced?", "within": "15m"}
+    provider = {"type": "python", "module": "gameday.asking", "func": "confirm", "arguments": arguments}
+    (found,) = look.look({"method": [{"type": "probe", "name": "ask", "provider": provider}]}, {})
+    assert (found.places, found.hit, found.unknown) == ((), 0, "")
+    assert found.does == "asks people, within 15m: is it fenced?"
