@@ -21,7 +21,7 @@ from gameday.measure.sli import judge
 RUNS = int(os.environ.get("GAMEDAY_HALTS", "100"))
 WINDOW_S = 0.2
 LIMIT = 0.5
-RECORDER = "probe-health"
+RECORDER = "probe-1-health"
 GAMEDAY = (sys.executable, "-m", "gameday")
 
 

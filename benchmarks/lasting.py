@@ -50,6 +50,7 @@ def measure() -> Table:
     """Ticks and memory of every kind, beside measuring all samples; then halts."""
     heading = ("p50", "p99", "worst", "processor, worst", "an hour more", "all of an hour", "ratio")
     table: Table = [("a tick at 2,000 samples/s", *heading)]
+    table.append(("breach to first undo, hour three", *_halts(), "", "", "", ""))
     for kind in KINDS:
         found, whole = _in_a_process(kind), _in_a_process("all", kind)
         grown = f"{found['grown_bytes'] / 1e6:+.1f} MB"
@@ -59,7 +60,6 @@ def measure() -> Table:
             table.append((f"{kind}, {hour}", *figures, grown, f"{whole['s']:.2f} s", ratio))
         slices = (f"{each:.1f} ms" for each in found["slices_ms"])
         table.append((f"{kind}, {ROWS_A_TICK:,} rows behind", *slices, "", "", ""))
-    table.append(("breach to first undo, hour three", *_halts(), "", "", "", ""))
     return table
 
 
