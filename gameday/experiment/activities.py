@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gameday.experiment import toolkit
+from gameday.experiment import toolkit, undos
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
@@ -69,9 +69,7 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
                 message = "undo is an activity; write for example undo: {provider: …}"
                 yield Trouble((*path, "undo"), message, may_be_a_note=True)
             else:
-                for found in toolkit.misshapen_activity(undo, (*path, "undo")):
-                    yield Trouble(found.path, found.message, found.on_key)
-                yield from _provider((*path, "undo"), undo)
+                yield from _undo((*path, "undo"), undo)
         yield from _provider(path, activity)
         yield from _targets(path, activity)
 
@@ -79,6 +77,26 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
 def _is_whole(activity: dict[str, Any]) -> bool:
     """Whether it is an activity itself, and one that can be named."""
     return bool(activity.get("name")) and activity.get("ref") is None
+
+
+def _undo(path: Path, undo: dict[str, Any]) -> Iterator[Trouble]:
+    for found in toolkit.misshapen_activity(undo, path):
+        yield Trouble(found.path, found.message, found.on_key)
+    yield from _provider(path, undo)
+    for key in undo:
+        is_known = key in CHAOS_TOOLKIT_KEYS or key in ADDED_KEYS or key in undos.KEYS
+        if not is_known and (near := nearest(key, undos.KEYS)):
+            yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
+    try:
+        verify = undos.terms_of(undo).verify
+    except ValidationError as invalid:
+        for each in (complaint(error, path) for error in invalid.errors()):
+            yield Trouble(each.path, each.message, each.on_key)
+        return
+    if verify is not None:
+        for found in toolkit.misshapen_activity(verify, (*path, "verify")):
+            yield Trouble(found.path, found.message, found.on_key)
+        yield from _provider((*path, "verify"), verify)
 
 
 def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:

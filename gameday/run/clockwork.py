@@ -171,6 +171,7 @@ class Clockwork:
         elif event in PLAYED:
             if event == Event.STEP_STARTED:
                 self.steps.append(started({"t_ns": at_ns, **message}))
+            self.renewal.due_ns = 0  # a step may have failed because the claim is lost
             self.timeline.add(Event(event), t_ns=at_ns, **message)
 
     def phase(self, name: str, at_ns: int | None = None) -> None:

@@ -17,6 +17,8 @@ PAUSED = {
     "provider": {"type": "process", "path": "true"},
     "pauses": {"before": 3, "after": "${soon}"},
 }
+UNDONE = {"type": "action", "name": "a", "provider": PAUSED["provider"]}
+UNDONE["undo"] = {"provider": PAUSED["provider"], "within": "10m"}
 ASKS = {"type": "python", "module": "gameday.asking", "func": "confirm"}
 ASKED = {"type": "probe", "name": "a", "provider": {**ASKS, "arguments": {"what": "up?", "within": "15m"}}}
 USUALLY_ASKED = {"type": "probe", "name": "b", "provider": {**ASKS, "arguments": {"what": "up?"}}}
@@ -30,6 +32,7 @@ AIMS = {"baseline": "1s", "deadline": "10s", "sustain": "2s", "after-check": "4s
         ({}, SPARE_S + 5 + 300 + 3 * 10 + 5),
         ({"objectives": AIMS}, SPARE_S + 1 + 10 + 6 + 4),
         ({"objectives": AIMS, "method": [PAUSED]}, SPARE_S + 21 + 3),
+        ({"objectives": AIMS, "method": [UNDONE]}, SPARE_S + 21 + 600),
         ({"objectives": AIMS, "method": [ASKED, USUALLY_ASKED]}, SPARE_S + 21 + 900 + 600),
     ],
 )

@@ -17,8 +17,10 @@ from gameday.faults.protocol import current_step
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import write_atomically
 from gameday.run import undoing
+from gameday.run.claim import held, taken_over
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.lifeline import SILENT_S
 from gameday.run.recovery import recover
 from gameday.run.rollbacks import Rollbacks
 from gameday.samples import SampleWriter
@@ -167,6 +169,8 @@ class Engine:
                     log.owe(
                         name, name, {"activity": {"type": "action", "name": f"undo {name}", **each["undo"]}}
                     )
+                if part == phases.METHOD:
+                    held(self.orders["claim"]).renew()
                 provider = each["provider"]
                 function = getattr(importlib.import_module(provider["module"]), provider["func"])
                 output = function(**provider.get("arguments", {}))
@@ -296,6 +300,7 @@ class Guardian(Started):
 
     def replace(self) -> None:
         self.is_done = False
+        self.heard_ns, self.within_s = clock.now_ns(), SILENT_S
         self.runner = self.machine.me()
         self.process = self.machine.spawn("guardian", self.watch, None)
 
@@ -309,10 +314,16 @@ class Guardian(Started):
             return
         reason = "the runner disappeared; the guardian put everything back"
         sealing = Sealing(**self.orders["sealing"])
-        recover(custody, reason, lambda: sealing, Rollbacks.of(custody.about), launch=self.launch)
+        rollbacks = Rollbacks.of(custody.about)
+        with taken_over(self.orders["claim"]) as keep_it:
+            recover(custody, reason, lambda: sealing, rollbacks, launch=self.launch, tick=keep_it)
 
-    def beat(self, within_s: float = 0) -> None:
-        """Time is the machine's: nothing hangs here unseen."""
+    def beat(self, within_s: float = SILENT_S) -> None:
+        """Nothing is killed for its silence here: it is told as what must not be."""
+        now_ns = clock.now_ns()
+        if self.runner.is_alive and now_ns - self.heard_ns > self.within_s * clock.NS_PER_S:
+            self.machine.silences.append(f"the runner was silent for {(now_ns - self.heard_ns) / 1e9:g} s")
+        self.heard_ns, self.within_s = now_ns, within_s
 
     def release(self) -> None:
         self.machine.point("releases the guardian")

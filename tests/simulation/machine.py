@@ -101,6 +101,7 @@ class Machine:
         self.paths: dict[int, Path] = {}
         self.unsynced: dict[Path, int] = {}
         self.unlinked: set[Path] = set()
+        self.silences: list[str] = []  # of a runner, longer than its guardian bears
         self.haste = 0.15  # how often something else runs between two points
 
     # the clock
