@@ -87,6 +87,7 @@ class Event(StrEnum):
         "the receiver of alarms has ended; the run goes on without it",
         "the receiver of alarms ended (exit code {exit_code})",
     )
+    HOOK_FAILED = "hook-failed", "{reason}"
     # how an undo goes
     UNDOING = "undoing", "undoing: {step} {detail}"
     SETTLING = "settling", "settling: {step} {detail}"

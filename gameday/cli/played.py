@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gameday.cli import toolkit
+from gameday.cli import signals, toolkit
 from gameday.cli.options import as_mapping, sealing
 from gameday.cli.publish import Destination
 from gameday.cli.say import say
@@ -50,7 +50,7 @@ def played(
     check_reachable(experiment)
     destination = Destination.of(results)
     options = Options(destination.folder, variables, rollbacks, asked, permit, how)
-    return run(experiment, options, view_of(plain)), destination
+    return run(experiment, options, view_of(plain), hearing=signals.heard), destination
 
 
 def end(outcome: Outcome, destination: Destination) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
 from gameday.run.asked import AS_THE_FILE_SAYS, Asked
+from gameday.run.hooks import Hook
 
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
@@ -19,6 +20,7 @@ class Options:
 
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
     evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
+    hooks: who is told of the start and the end, beside the entry points.
     """
 
     results: Path
@@ -29,3 +31,4 @@ class Options:
     sealing: Sealing = HASHES_ALONE
     books: str | None = None
     claims: str | None = None
+    hooks: tuple[Hook, ...] = ()

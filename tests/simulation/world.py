@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from gameday import state
+from gameday.cli import signals
 from gameday.errors import GamedayError, NotRecorded
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
@@ -86,7 +87,9 @@ class World:
         """`gameday run`."""
 
         def play() -> int:
-            return run(experiment(self.name), Options(self.results), self.view, self.launch).exit_code
+            return run(
+                experiment(self.name), Options(self.results), self.view, self.launch, hearing=signals.heard
+            ).exit_code
 
         return self.command("runner", play)
 
