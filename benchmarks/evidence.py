@@ -29,24 +29,36 @@ from gameday.samples import OK
 
 S = 1_000_000_000
 COUNTS = (1_000_000, 10_000_000)
+MANY = (10_000_000, 100_000_000)
+PIECE_ROWS = 1 << 20
 RATE_PER_S = 5_000
 STEPS = ("samples", "record", "report", "seal", "hashes", "verify")
 
 
 def measure() -> Table:
     """Each step with a million samples and with ten; `hashes` is SHA-256 of every file and nothing else."""
-    table: Table = [("", "samples", "pack", "time", "peak memory")]
-    for count in COUNTS:
+    return _measured(COUNTS, STEPS)
+
+
+def measure_many() -> Table:
+    """The same with ten million and with a hundred: some minutes, and 5 GB of disk. Run by name only."""
+    return _measured(MANY, STEPS)
+
+
+def _measured(counts: tuple[int, ...], steps: tuple[str, ...]) -> Table:
+    table: Table = [("", "samples", "pack", "time", "processor", "peak memory")]
+    for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             pack = Pack(Path(folder) / "20261123T101502Z-large")
             _write(pack, count)
             keys.make(Path(folder), "key")
-            for step in STEPS:
+            for step in steps:
                 found = _in_a_process(str(pack.folder), step)
                 size = sum(path.stat().st_size for path in pack.folder.rglob("*") if path.is_file())
                 figures = (
                     f"{size / 1e6:.0f} MB",
                     f"{found['s']:.2f} s",
+                    f"{found['processor_s']:.2f} s",
                     f"{found['peak_bytes'] / 1e9:.2f} GB",
                 )
                 table.append((step, f"{count:,}", *figures))
@@ -83,15 +95,23 @@ def _write(pack: Pack, count: int) -> None:
 
 
 def _samples(folder: Path, count: int, start_ns: int) -> None:
-    number = np.arange(count)
-    rows = np.zeros(count, dtype=ROW_TYPE)
-    rows["scheduled_ns"] = rows["sent_ns"] = start_ns + number * (S // RATE_PER_S)
-    rows["done_ns"] = rows["sent_ns"] + np.random.default_rng(1).integers(1_000_000, 9_000_000, count)
-    rows["value"] = np.nan
-    rows["series"] = 1
-    rows["flags"] = np.where((number >= count // 3) & (number < 2 * count // 3), 0, OK)
-    (folder / "load.1.names").write_text('{"number": 1, "name": "GET /"}\n')
-    rows.tofile(folder / "load.1.samples")
+    chance = np.random.default_rng(1)
+    names = ("GET /", "POST /orders", "HTTP 503", "connection refused")
+    lines = (json.dumps({"number": number, "name": name}) for number, name in enumerate(names, 1))
+    (folder / "load.1.names").write_text("".join(f"{line}\n" for line in lines))
+    with (folder / "load.1.samples").open("wb") as file:
+        for begin in range(0, count, PIECE_ROWS):
+            number = np.arange(begin, min(begin + PIECE_ROWS, count))
+            is_bad = (number >= count // 3) & (number < 2 * count // 3)
+            rows = np.zeros(len(number), dtype=ROW_TYPE)
+            rows["scheduled_ns"] = rows["sent_ns"] = start_ns + number * (S // RATE_PER_S)
+            rows["done_ns"] = rows["sent_ns"] + chance.integers(1_000_000, 9_000_000, len(number))
+            rows["value"] = np.nan
+            rows["series"] = chance.integers(1, 3, len(number))
+            rows["status"] = np.where(is_bad, 503, 200)
+            rows["error"] = np.where(is_bad, chance.integers(3, 5, len(number)), 0)
+            rows["flags"] = np.where(is_bad, 0, OK)
+            rows.tofile(file)
 
 
 def _in_a_process(folder: str, step: str) -> dict[str, float]:
@@ -101,7 +121,7 @@ def _in_a_process(folder: str, step: str) -> dict[str, float]:
 
 def _do(pack: Pack, step: str) -> dict[str, float]:
     key = pack.folder.parent / "key.key"
-    begun_s = time.perf_counter()
+    begun_s, begun_processor_s = time.perf_counter(), time.process_time()
     if step == "samples":
         keep.samples(pack)
     elif step == "record":
@@ -116,7 +136,11 @@ def _do(pack: Pack, step: str) -> dict[str, float]:
     else:
         found = verify(pack, keys.public_key(key.with_suffix(".pub")))
         assert found.findings == [], found.findings
-    return {"s": time.perf_counter() - begun_s, "peak_bytes": peak_bytes()}
+    return {
+        "s": time.perf_counter() - begun_s,
+        "processor_s": time.process_time() - begun_processor_s,
+        "peak_bytes": peak_bytes(),
+    }
 
 
 if __name__ == "__main__":

@@ -31,14 +31,14 @@ CRITERIA = Criteria(Fraction(999, 1000), 5 * S, 10 * S, 10_000_000)
 
 def measure() -> Table:
     """Every kind of outage, with a million samples and with ten, from raw files and from the pack."""
-    table: Table = [("", "samples", "outages", "from", "read", "find", "peak memory")]
+    table: Table = [("", "samples", "outages", "from", "read", "find", "processor", "peak memory")]
     for kind in KINDS:
         for count in COUNTS:
             with tempfile.TemporaryDirectory() as folder:
                 _write(Path(folder), kind, count)
                 for source in ("raw", "pack"):
                     found = _in_a_process(folder, source)
-                    times = [f"{found[name]:.2f} s" for name in ("read_s", "find_s")]
+                    times = [f"{found[name]:.2f} s" for name in ("read_s", "find_s", "processor_s")]
                     memory = f"{found['peak_bytes'] / 1e9:.2f} GB"
                     table.append((kind, f"{count:,}", f"{found['outages']}", source, *times, memory))
     return table
@@ -73,13 +73,19 @@ def _in_a_process(folder: str, source: str) -> dict[str, float]:
 
 
 def _measure(folder: Path, source: str) -> dict[str, float]:
-    begun_s = time.perf_counter()
+    begun_s, begun_processor_s = time.perf_counter(), time.process_time()
     is_raw = source == "raw"
     samples = read_all(folder, "load") if is_raw else read_samples(folder / "samples.parquet", "load")
     read_s = time.perf_counter() - begun_s
     outages = find_outages(judge(samples), CRITERIA)
     find_s = time.perf_counter() - begun_s - read_s
-    return {"outages": len(outages), "read_s": read_s, "find_s": find_s, "peak_bytes": peak_bytes()}
+    return {
+        "outages": len(outages),
+        "read_s": read_s,
+        "find_s": find_s,
+        "processor_s": time.process_time() - begun_processor_s,
+        "peak_bytes": peak_bytes(),
+    }
 
 
 def peak_bytes() -> int:

@@ -9,6 +9,7 @@ import sys
 
 import evidence
 import halts
+import latency
 import ledger
 import measuring
 import prober
@@ -26,16 +27,20 @@ BENCHMARKS = {
     "ledger": ledger.measure,
     "halts": halts.measure,
     "evidence": evidence.measure,
+    "latency": latency.measure,
 }
+# by name only: some minutes, and gigabytes
+LARGE = {"many-samples": evidence.measure_many}
 
 
 def main() -> None:
     """Run the benchmarks that are named, or all."""
     names = sys.argv[1:] or list(BENCHMARKS)
-    if unknown := [name for name in names if name not in BENCHMARKS]:
-        sys.exit(f"no benchmark '{unknown[0]}'; there are {', '.join(BENCHMARKS)}")
+    known = {**BENCHMARKS, **LARGE}
+    if unknown := [name for name in names if name not in known]:
+        sys.exit(f"no benchmark '{unknown[0]}'; there are {', '.join(known)}")
     for name in names:
-        show(name, BENCHMARKS[name]())
+        show(name, known[name]())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gameday.errors import GamedayError, InvalidInput, NotRecorded
     from gameday.evidence.verify import Verification
-    from gameday.experiment import Experiment
+    from gameday.experiment.load import Experiment
     from gameday.run.clockwork import Stop
     from gameday.run.embedding import load, run, verify
     from gameday.run.hooks import News
@@ -31,7 +31,7 @@ __all__ = [
     "verify",
 ]
 _PLACES = {
-    "Experiment": "gameday.experiment",
+    "Experiment": "gameday.experiment.load",
     "News": "gameday.run.hooks",
     "Outcome": "gameday.run.outcome",
     "Stop": "gameday.run.clockwork",

@@ -35,11 +35,11 @@ from gameday.faults.protocol import (
     preview,
     steps_of,
 )
-from gameday.faults.terms import Terms
 from gameday.faults.undolog import LOG_VARIABLE, Entry, UndoLog
 from gameday.places import Aim
 from gameday.processes import python
 from gameday.run import undoing
+from gameday.terms import Terms
 
 __all__ = ["Broken", "broken_rules", "check_fault"]
 
@@ -310,12 +310,13 @@ def _undone_elsewhere(call: dict[str, Any]) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def _outside_a_run() -> Iterator[None]:
     """No run's log hears of what is tried here."""
-    kept = os.environ.pop(LOG_VARIABLE, None)
+    kept = dict(os.environ)  # an undo puts back what it needs in it
+    os.environ.pop(LOG_VARIABLE, None)
     try:
         yield
     finally:
-        if kept is not None:
-            os.environ[LOG_VARIABLE] = kept
+        os.environ.clear()
+        os.environ.update(kept)
 
 
 def _words(error: Exception) -> str:

@@ -40,6 +40,7 @@ FLOORS = [
         "places",
         "scopes",
         "state",
+        "terms",
     },
     {"experiment"},
     {"observe", "measure", "faults", "lab"},
@@ -137,3 +138,10 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
         if not target.startswith(("http://", "https://", "mailto:")):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_core_names_no_cloud_and_no_kind_of_place() -> None:
+    names = re.compile(r"chaosk8s|chaosaws|boto3|[\"'](?:kubernetes|aws|host)[\"']")
+    core = [ROOT / "gameday" / room for room in ("experiment", "guardrails", "run", "measure")]
+    found = {str(path): names.findall(path.read_text()) for room in core for path in room.glob("*.py")}
+    assert {path: words for path, words in found.items() if words} == {}

@@ -80,7 +80,7 @@ def run(
 @VARIABLES
 def validate(files: tuple[str, ...], variables: tuple[str, ...]) -> None:
     """Check experiment FILES: every problem with its file, line and column. Nothing is run."""
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.run.preflight import check_activities, start_validation
 
     problems = 0
@@ -109,7 +109,7 @@ def plan(file: str, variables: tuple[str, ...]) -> None:
 
     Targets are looked up and guardrails checked; nothing is changed. Ends with 2 when a guardrail forbids.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.guardrails import preview
     from gameday.guardrails.check import check
     from gameday.run.preflight import check_activities, start_validation
@@ -132,7 +132,7 @@ def approve(file: str, variables: tuple[str, ...], by: str | None) -> None:
 
     The approval lies beside the file; any change of the file ends it. Read `gameday plan FILE` first.
     """
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.git import whoever
     from gameday.guardrails import approvals
 

@@ -28,7 +28,7 @@ def played(
     asked: Asked | None = None,
 ) -> tuple[Outcome, Destination]:
     """Load, check that everything answers, and run; where the run goes."""
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.run.asked import AS_THE_FILE_SAYS
     from gameday.run.preflight import check_activities, check_reachable, start_validation
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gameday.evidence import pages
+from gameday.evidence.bounds import OutOfBounds
+from gameday.evidence.column import Column
 from gameday.files import put_in_place
 from gameday.measure.loss import Ledger
-from gameday.measure.samples import Samples, merge, read
+from gameday.measure.pieces import in_pieces
+from gameday.measure.samples import Flags, Samples
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 SAMPLE_SCHEMA = pa.schema(
@@ -38,6 +42,17 @@ SAMPLE_SCHEMA = pa.schema(
     ]
 )
 
+# what of a sample becomes an array, and what it is made of
+SAMPLE_TYPES = {
+    **dict.fromkeys(("scheduled_ns", "sent_ns", "done_ns", "uncertainty_ns"), np.int64),
+    **dict.fromkeys(("ok", "timed_out", "skipped"), np.bool_),
+    "status": np.uint16,
+    "series": np.uint32,
+    "error": np.uint32,
+    "value": np.float64,
+}
+# few enough to stay in a processor's cache
+BATCH_ROWS = 1 << 17
 # how each column lies in a file
 TEXTS = ("source", "series", "error")
 SAMPLE_COLUMNS = {
@@ -54,43 +69,81 @@ LEDGER_COLUMNS = {
 
 
 def write_samples(raw: Path, target: Path) -> None:
-    """Turn the recorders' files under `raw` into one Parquet file, a source at a time."""
+    """Turn the recorders' files under `raw` into one Parquet file, a source at a time, in pieces of that."""
     sources: dict[str, list[Path]] = {}
     for path in sorted(raw.glob("*.samples")):
         sources.setdefault(path.name.split(".")[0], []).append(path.with_suffix(""))
     draft = target.with_name(f".{target.name}")
     with pq.ParquetWriter(draft, SAMPLE_SCHEMA, compression="zstd") as writer:
         for source, stems in sources.items():
-            writer.write_table(_table(source, merge([read(stem) for stem in stems])))
+            for piece in in_pieces(stems):
+                writer.write_table(_table(source, piece))
     put_in_place(draft, target)
 
 
 def read_samples(path: Path, source: str) -> Samples:
     """The samples of one source, such as `load` or `probe-heartbeat`, from the pack.
 
-    Raises OutOfBounds when the file would decode to more than a run has.
+    Read some rows at a time into the arrays that are returned, which may not be written to: a column that
+    holds one value takes no room. Raises OutOfBounds when the file would decode to more than a run has.
     """
     pages.check(path, SAMPLE_COLUMNS)
     # as numbers of words, whatever the file asks for: one long word in a million rows stays one word
-    known = [name for name in SAMPLE_COLUMNS if name in pq.read_schema(path).names]
-    table = pq.read_table(path, columns=known, filters=[("source", "=", source)], read_dictionary=list(TEXTS))
-    series, error = table["series"].combine_chunks(), table["error"].combine_chunks()
-    names = tuple(dict.fromkeys(["", *_words(series), *_words(error)]))
-    uncertainty = pc.max(table["uncertainty_ns"]).as_py() or 0
+    with pq.ParquetFile(path, read_dictionary=list(TEXTS)) as file:
+        known = [name for name in SAMPLE_COLUMNS if name in file.schema_arrow.names]
+        counts = [_rows_of(file, group, source) for group in range(file.num_row_groups)]
+        columns = {name: Column(sum(counts), kind) for name, kind in SAMPLE_TYPES.items()}
+        words = {"": 0}
+        for group in np.flatnonzero(counts).tolist():
+            for batch in file.iter_batches(BATCH_ROWS, [group], known):
+                _take(batch, source, columns, words)
+    uncertainty_ns = columns.pop("uncertainty_ns").whole()
     return Samples(
-        scheduled_ns=table["scheduled_ns"].to_numpy(),
-        sent_ns=table["sent_ns"].to_numpy(),
-        done_ns=table["done_ns"].to_numpy(),
-        ok=table["ok"].to_numpy(),
-        timed_out=table["timed_out"].to_numpy(),
-        skipped=_flags(table, "skipped"),
-        status=table["status"].to_numpy(),
-        series=_numbers(series, names),
-        error=_numbers(error, names),
-        value=table["value"].to_numpy(),
-        names=names,
-        uncertainty_ns=int(uncertainty),
+        **{name: column.whole() for name, column in columns.items()},
+        names=tuple(words),
+        uncertainty_ns=int(uncertainty_ns.max(initial=0)),
     )
+
+
+def _rows_of(file: pq.ParquetFile, group: int, source: str) -> int:
+    """How many rows of a group are of a source; what the footer says of it is not believed."""
+    batches = file.iter_batches(BATCH_ROWS, [group], ["source"])
+    return sum(int(np.count_nonzero(_is_of(batch, source))) for batch in batches)
+
+
+def _take(batch: pa.RecordBatch, source: str, columns: dict[str, Column], words: dict[str, int]) -> None:
+    """Add the rows of a source to the columns, and the words in them to the words."""
+    is_asked = _is_of(batch, source)
+    chosen = slice(None) if is_asked.all() else is_asked
+    for name, column in columns.items():
+        if name in TEXTS:
+            column.add(_numbers(_plain(batch, name), words)[chosen])
+        elif name in batch.schema.names:
+            column.add(_plain(batch, name).to_numpy(zero_copy_only=False)[chosen])
+        else:  # no sample has it in a pack that is older than the column
+            column.add(np.zeros(np.count_nonzero(is_asked), dtype=column.kind))
+
+
+def _is_of(batch: pa.RecordBatch, source: str) -> Flags:
+    column = _plain(batch, "source")
+    is_word = np.array([word == source for word in column.dictionary.to_pylist()] or [False])
+    asked: Flags = is_word[column.indices.to_numpy()]
+    return asked
+
+
+def _plain(batch: pa.RecordBatch, name: str) -> Any:
+    """A column of a batch. Raises OutOfBounds when a row has nothing there."""
+    column = batch.column(name)
+    if column.null_count:
+        raise OutOfBounds(f"{name} has no value in {column.null_count} rows")
+    return column
+
+
+def _numbers(column: pa.DictionaryArray, words: dict[str, int]) -> npt.NDArray[np.uint32]:
+    """A column of texts as numbers of `words`, which learns those that are new."""
+    table = [words.setdefault(word, len(words)) for word in column.dictionary.to_pylist()]
+    numbers: npt.NDArray[np.uint32] = np.array(table or [0], dtype=np.uint32)[column.indices.to_numpy()]
+    return numbers
 
 
 def write_ledger(ledger: Ledger, target: Path) -> None:
@@ -127,30 +180,3 @@ def _table(source: str, samples: Samples) -> pa.Table:
         np.full(count, samples.uncertainty_ns, dtype=np.int64),
     ]
     return pa.table(columns, schema=SAMPLE_SCHEMA)
-
-
-def _flags(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """A column of flags; none is set in a pack that is older than the column."""
-    if name not in table.column_names:
-        return np.zeros(len(table), dtype=np.bool_)
-    flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = table[name].to_numpy()
-    return flags
-
-
-def _words(column: pa.Array) -> list[str]:
-    return [str(word) for word in _dictionary(column).dictionary.to_pylist()]
-
-
-def _numbers(column: pa.Array, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-    column = _dictionary(column)
-    place = {name: number for number, name in enumerate(names)}
-    table = np.array([place[word] for word in column.dictionary.to_pylist()] or [0], dtype=np.uint32)
-    numbers: np.ndarray[tuple[int], np.dtype[np.uint32]] = table[column.indices.to_numpy()]
-    return numbers
-
-
-def _dictionary(column: pa.Array) -> pa.DictionaryArray:
-    """One dictionary for the whole column, whatever pieces the file was written in."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.unify_dictionaries().combine_chunks()
-    return column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()

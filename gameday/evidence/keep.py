@@ -17,9 +17,9 @@ from gameday import redact
 from gameday.errors import GamedayError
 from gameday.evidence import columns
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
+from gameday.experiment.load import Experiment
 from gameday.files import write_atomically
 from gameday.git import git
 from gameday.measure.loss import read

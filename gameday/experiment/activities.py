@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gameday.experiment import toolkit
+from gameday.experiment import toolkit, undos
 from gameday.experiment.complaints import complaint
 from gameday.experiment.model import ROLES
 from gameday.experiment.positions import Path
 from gameday.experiment.rules import Targets
 from gameday.experiment.spelling import did_you_mean, nearest
+from gameday.experiment.walk import walk
 
 ADDED_KEYS = ("role", "runbook", "undo", "targets")
 CHAOS_TOOLKIT_KEYS = (
@@ -26,7 +27,6 @@ CHAOS_TOOLKIT_KEYS = (
 # what people write beside the provider by mistake
 OF_PROVIDER = ("arguments", "module", "func", "path", "url")
 OWN_MODULE = re.compile(r"gameday\.(?:asking|(?:faults|lab)(?:\.[a-z]{1,30})?)")
-LISTS: tuple[Path, ...] = (("steady-state-hypothesis", "probes"), ("method",), ("rollbacks",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +42,11 @@ class Trouble:
     may_be_a_note: bool = False
 
 
-def walk(document: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every activity of the experiment with its path."""
-    for path in LISTS:
-        block: Any = document
-        for part in path:
-            block = block.get(part) if isinstance(block, dict) else None
-        for index, activity in enumerate(block if isinstance(block, list) else ()):
-            if isinstance(activity, dict):
-                yield (*path, index), activity
-
-
-def with_role(document: dict[str, Any], *roles: str) -> list[dict[str, Any]]:
-    """The activities of the method and the rollbacks that have one of these roles, in order."""
-    return [activity for _, activity in walk(document) if activity.get("role") in roles]
-
-
 def misplaced(document: dict[str, Any]) -> Iterator[Path]:
     """Keys of a provider that stand beside it, where Chaos Toolkit does not read them."""
     for path, activity in walk(document):
         if isinstance(activity.get("provider"), dict):
             yield from ((*path, key) for key in OF_PROVIDER if key in activity)
-
-
-def modules_of_gameday(document: dict[str, Any]) -> set[str]:
-    """The modules of gameday that the experiment's activities call."""
-    providers = [activity.get("provider") or {} for _, activity in walk(document)]
-    modules = {str(provider.get("module", "")) for provider in providers}
-    return {module for module in modules if module.startswith("gameday.")}
 
 
 def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
@@ -92,9 +69,7 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
                 message = "undo is an activity; write for example undo: {provider: …}"
                 yield Trouble((*path, "undo"), message, may_be_a_note=True)
             else:
-                for found in toolkit.misshapen_activity(undo, (*path, "undo")):
-                    yield Trouble(found.path, found.message, found.on_key)
-                yield from _provider((*path, "undo"), undo)
+                yield from _undo((*path, "undo"), undo)
         yield from _provider(path, activity)
         yield from _targets(path, activity)
 
@@ -102,6 +77,26 @@ def troubles(document: dict[str, Any]) -> Iterator[Trouble]:
 def _is_whole(activity: dict[str, Any]) -> bool:
     """Whether it is an activity itself, and one that can be named."""
     return bool(activity.get("name")) and activity.get("ref") is None
+
+
+def _undo(path: Path, undo: dict[str, Any]) -> Iterator[Trouble]:
+    for found in toolkit.misshapen_activity(undo, path):
+        yield Trouble(found.path, found.message, found.on_key)
+    yield from _provider(path, undo)
+    for key in undo:
+        is_known = key in CHAOS_TOOLKIT_KEYS or key in ADDED_KEYS or key in undos.KEYS
+        if not is_known and (near := nearest(key, undos.KEYS)):
+            yield Trouble((*path, key), f"unknown key '{key}'; did you mean '{near}'?", on_key=True)
+    try:
+        verify = undos.terms_of(undo).verify
+    except ValidationError as invalid:
+        for each in (complaint(error, path) for error in invalid.errors()):
+            yield Trouble(each.path, each.message, each.on_key)
+        return
+    if verify is not None:
+        for found in toolkit.misshapen_activity(verify, (*path, "verify")):
+            yield Trouble(found.path, found.message, found.on_key)
+        yield from _provider((*path, "verify"), verify)
 
 
 def _targets(path: Path, activity: dict[str, Any]) -> Iterator[Trouble]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gameday.experiment.activities import walk
+from gameday.experiment.walk import walk
 from gameday.phases import METHOD
 
 PROBES, UNDO, CONTROLS = "probes", "undo", "controls"
@@ -47,13 +47,27 @@ def calls(document: Dictionary) -> Iterator[Call]:
 
 
 def of_activity(activity: Dictionary, part: str = METHOD, index: int = 0) -> Iterator[Call]:
-    """An activity, its undo, and the probe that is its tolerance; these touch the same if nothing is said."""
+    """An activity, its undo, what reads that back, and the probe that is its tolerance.
+
+    These touch the same as it does if nothing is said.
+    """
     name, targets = str(activity.get("name", "")), activity.get("targets")
     yield Call(PROBES if activity.get("type") != "action" else part, index, name, activity, targets)
     for key, kind in (("undo", UNDO), ("tolerance", PROBES)):
         more = activity.get(key)
         if isinstance(more, dict) and "provider" in more:
-            yield Call(kind, index, f"{key} of {name}", more, more.get("targets", targets))
+            touched = more.get("targets", targets)
+            yield Call(kind, index, f"{key} of {name}", more, touched)
+            yield from _verify(more, index, name, touched)
+
+
+def _verify(undo: Dictionary, index: int, name: str, targets: Any) -> Iterator[Call]:
+    """The probe that reads an undo back, and the one that is its tolerance."""
+    verify = _mapping(undo.get("verify"))
+    for key, more in (("verify", verify), ("tolerance", _mapping(verify.get("tolerance")))):
+        if "provider" in more:
+            asks = {"type": "probe", "name": f"{key} of the undo of {name}", **more}
+            yield Call(PROBES, index, str(asks["name"]), asks, more.get("targets", targets))
 
 
 def _controls(owner: Dictionary) -> Iterator[Call]:

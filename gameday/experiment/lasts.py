@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from gameday import asking
-from gameday.experiment import Experiment
-from gameday.experiment.activities import walk
+from gameday.experiment.load import Experiment
 from gameday.experiment.model import Objectives
+from gameday.experiment.undos import undo_s
+from gameday.experiment.walk import walk
 from gameday.units import duration_s
 
 SPARE_S = 3600.0
@@ -20,7 +21,8 @@ def longest_s(experiment: Experiment) -> float:
 
 
 def waits_s(experiment: Experiment) -> float:
-    """Seconds that the file asks to wait: for the load, the phases, and the pauses of its activities."""
+    """Seconds that the file asks to wait: for the load, the phases, the pauses of its activities and
+    their undos."""
     aims = experiment.blocks.objectives or Objectives()
     phases_s = aims.baseline + aims.recovery_deadline_s + aims.after_check + 3 * aims.sustain
     load = experiment.blocks.load
@@ -51,4 +53,4 @@ def _asks_s(activity: dict[str, Any]) -> float:
 def _pauses_s(activity: dict[str, Any]) -> float:
     pauses = activity.get("pauses")
     values = pauses.values() if isinstance(pauses, dict) else ()
-    return sum(float(value) for value in values if isinstance(value, int | float))
+    return undo_s(activity) + sum(float(value) for value in values if isinstance(value, int | float))

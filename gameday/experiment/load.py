@@ -264,11 +264,14 @@ class _Check:
     def readings_in_baseline(self, blocks: Blocks) -> None:
         """What is read seldom must be read in the baseline, or nobody knows the steady state."""
         baseline_s = (blocks.objectives or Objectives()).baseline
-        if blocks.prometheus is not None and 2 * blocks.prometheus.every > baseline_s > 0:
+        for index, sli in enumerate(blocks.slis):
+            every_s, block = sli.period_s(blocks) or 0.0, sli.about.block
+            if sli.about.is_first_hand or not 0 < baseline_s < 2 * every_s:
+                continue
             self.at_value(
-                ("prometheus", "every") if "every" in blocks.prometheus.model_fields_set else ("prometheus",),
+                (block, "every") if block else ("slis", index, "every"),
                 f"a baseline of {spoken(baseline_s)} may hold less than two readings: ask more often than "
-                f"every {spoken(blocks.prometheus.every)}, or give objectives a longer baseline",
+                f"every {spoken(every_s)}, or give objectives a longer baseline",
             )
 
     def blind_probes(self, blocks: Blocks, rto_s: float) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.experiment.activities import walk
 from gameday.experiment.model import ROLES
 from gameday.experiment.spelling import nearest
+from gameday.experiment.walk import walk
 
 # at the top level: blocks that are gameday's whatever they hold, and those that are when they are mappings
 BLOCKS = ("objectives", "slis", "ledger", "halt", "max-duration", "dr-test", "guardrails")

@@ -8,6 +8,7 @@ from typing import Any
 from gameday.experiment.model import ROLES, Blocks
 from gameday.experiment.positions import Path
 from gameday.experiment.rules import Targets
+from gameday.experiment.undos import UndoTerms
 
 
 def schema() -> dict[str, Any]:
@@ -17,6 +18,8 @@ def schema() -> dict[str, Any]:
     definitions["Activity"] = _activity()
     targets = Targets.model_json_schema(by_alias=True)
     definitions |= {**targets.pop("$defs"), "Targets": targets}
+    # an undo is an activity as well, so that other keys are no error
+    definitions["UndoTerms"] = {**UndoTerms.model_json_schema(by_alias=True), "additionalProperties": True}
     activities = {"type": "array", "items": {"$ref": "#/$defs/Activity"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -55,7 +58,7 @@ def _activity() -> dict[str, Any]:
                 "description": "What a third-party action touches, for guardrails and plan.",
             },
             "undo": {
-                "$ref": "#/$defs/Activity",
+                "allOf": [{"$ref": "#/$defs/Activity"}, {"$ref": "#/$defs/UndoTerms"}],
                 "description": "How to put back what a third-party action breaks.",
             },
         },

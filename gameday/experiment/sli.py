@@ -100,6 +100,15 @@ class Sli(Block):
         """The period of what asks for this SLI alone; 0 for none."""
         return (self.probe.every if self.probe is not None else self.every) or 0.0
 
+    def period_s(self, blocks: Any) -> float | None:
+        """The period of its samples, its own or that of its source's block; None for a closed loop."""
+        return self.asks_every_s or getattr(getattr(blocks, self.about.block, None), "period_s", None)
+
+    def lag_s(self, blocks: Any) -> float:
+        """How old a value may be when it is read."""
+        block = getattr(blocks, self.about.block, None)
+        return float(getattr(block, "stale_after", self.about.lag_s))
+
     @property
     def unseen_s(self) -> float:
         """The longest outage, a freeze, that may miss no window of an SLI that asks on schedule.

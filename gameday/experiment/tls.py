@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from gameday.experiment.blocks import Block
+from gameday.reading import Unreadable, read_bytes
 
 LARGEST_BYTES = 1_000_000  # of a certificate, a key or a bundle
 
@@ -32,20 +33,20 @@ class Tls(Block):
     def under(self, folder: Path) -> Tls:
         """The same, with whole paths."""
         given = {name: getattr(self, name) for name in Tls.model_fields}
-        return Tls(**{name: str((folder / path).resolve()) for name, path in given.items() if path})
+        return Tls(**{name: str((folder / path).absolute()) for name, path in given.items() if path})
 
 
 def context(tls: Tls) -> ssl.SSLContext:
     """What connects with this certificate. Raises OSError, of which ssl.SSLError is one."""
     made = ssl.create_default_context(cafile=tls.ca)
     if tls.cert is not None:
-        # never ask at the terminal for the password of a key
-        made.load_cert_chain(tls.cert, tls.key, password=_none)
+        made.load_cert_chain(tls.cert, tls.key, password=_asked)
     return made
 
 
-def _none() -> bytes:
-    return b""
+def _asked() -> bytes:
+    """Without this OpenSSL would ask at the terminal."""
+    raise ValueError("its private key has a password, which gameday has no place for")
 
 
 def troubles(blocks: Any, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -86,18 +87,15 @@ def trouble(tls: Tls, folder: Path) -> tuple[str, str] | None:
 
 def _unreadable(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            is_large = len(file.read(LARGEST_BYTES + 1)) > LARGEST_BYTES
+        read_bytes(path, LARGEST_BYTES)
     except FileNotFoundError:
         return f"there is no file {path}; the path is relative to this file"
-    except (OSError, ValueError) as error:
-        return f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
-    return f"{path} is too large for a certificate" if is_large else None
+    except Unreadable as error:
+        return f"{path} cannot be read: {error}"
+    return None
 
 
 def _in_words(error: Exception) -> str:
     reason = getattr(error, "reason", None) or str(error)
-    if "BAD_DECRYPT" in reason or "PASSWORD" in reason.upper() or "bad decrypt" in reason.lower():
-        return "its private key has a password, which gameday has no place for"
     words = {"KEY_VALUES_MISMATCH": "the key is not that of the certificate", "PEM": "it is no PEM file"}
     return next((said for sign, said in words.items() if sign in reason), reason)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday import redact
-from gameday.faults.terms import NAME
+from gameday.terms import NAME
 
 Call = dict[str, Any]
 

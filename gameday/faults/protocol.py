@@ -13,10 +13,10 @@ from typing import Any, ParamSpec, overload
 
 from gameday.errors import FaultError
 from gameday.faults import context
-from gameday.faults.terms import WITHIN_S, Terms
 from gameday.faults.undolog import UndoLog
 from gameday.hosts import Unclear
 from gameday.places import Aim, Place, places_in
+from gameday.terms import WITHIN_S, Terms
 
 logger = logging.getLogger("chaostoolkit")
 current_step: ContextVar[str] = ContextVar("current_step", default="")

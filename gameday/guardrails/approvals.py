@@ -16,7 +16,7 @@ from email.utils import parseaddr
 from pathlib import Path
 
 from gameday.errors import GamedayError
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.experiment.rules import Approvals
 from gameday.files import append_line, read_lines
 from gameday.git import git

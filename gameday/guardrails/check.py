@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from gameday import redact
 from gameday.errors import GamedayError, InvalidInput, Problem
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.experiment.rules import BlastRadius, Guardrails
 from gameday.guardrails import budget, windows
 from gameday.guardrails.approvals import Approval, asked, authors, counting, given

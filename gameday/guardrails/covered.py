@@ -19,8 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gameday.experiment import Experiment
 from gameday.experiment.calls import calls
+from gameday.experiment.load import Experiment
 
 SCRIPTS = (".py", ".sh", ".bash", ".sql", ".pl", ".rb", ".js")
 UNSET = "unset"

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from gameday import hosts
 from gameday.errors import GamedayError
-from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO, Call, calls
+from gameday.experiment.load import Experiment
 from gameday.experiment.rules import Targets
 from gameday.guardrails import finders, places
 from gameday.guardrails.finders import Asked, Finder
@@ -35,6 +35,7 @@ from gameday.scopes import Scope, all_allow
 
 LIMIT_S = 60.0
 ANSWERS_WITHIN_S, ALL_ANSWER_WITHIN_S = 25.0, 50.0  # those who know a call's targets
+NO_UNDO = "none"
 Dictionary = dict[str, Any]
 
 
@@ -209,6 +210,8 @@ class Look:
             aim = self.patience.answer(finder.aim, asked, there)
             must_be_an_aim(aim, there)
         except GamedayError as error:
+            if is_declarable and self.base["undo"] == NO_UNDO:
+                known |= {"undo": "not known"}
             return self._made(**known, unknown=str(error))
         known |= {"targets": aim.targets, "hit": aim.count, "found": aim.found}
         undo = self.base["undo"] if aim.undo is None else in_words(aim.undo)
@@ -229,7 +232,7 @@ class Look:
         undo = self.call.activity.get("undo")
         provider = undo.get("provider") if isinstance(undo, dict) else None
         if not isinstance(provider, dict):
-            return "none"
+            return NO_UNDO
         if provider.get("type") == "process":
             return f"runs {self._command(provider, self.values.shown(provider.get('arguments') or {}))}"
         url = self.values.shown(str(provider.get("url") or ""))

@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gameday import hosts
 from gameday.errors import InvalidInput, Problem
-from gameday.experiment import Experiment, plain
+from gameday.experiment import plain
 from gameday.experiment.complaints import complaint
+from gameday.experiment.load import Experiment
 from gameday.experiment.positions import Path as Place
 from gameday.experiment.positions import Positions
 from gameday.experiment.rules import EvidenceSettings, Guardrails

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday import clean, redact
-from gameday.experiment import Experiment
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO
 from gameday.experiment.lasts import longest_s
+from gameday.experiment.load import Experiment
 from gameday.guardrails.check import Permit, hit
 from gameday.guardrails.touch import Touch
 from gameday.phases import METHOD

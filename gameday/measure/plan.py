@@ -12,7 +12,7 @@ from typing import Any, Literal
 from gameday.clock import NS_PER_S
 from gameday.experiment.good import GoodLatency, GoodValue
 from gameday.experiment.model import Blocks, Objectives
-from gameday.experiment.sli import Sli, recorders
+from gameday.experiment.sli import recorders
 from gameday.experiment.sources import JUDGED_BY, as_before
 from gameday.measure.rules import FIRST, RULES
 from gameday.measure.sli import Goodness
@@ -149,8 +149,8 @@ def plan_of(blocks: Blocks) -> Plan:
             **{name: getattr(sli.about, name) for name in JUDGED_BY},
             objective=str(sli.objective),
             window=sli.window,
-            period=_period_s(blocks, sli),
-            lag=_lag_s(blocks, sli),
+            period=sli.period_s(blocks),
+            lag=sli.lag_s(blocks),
         )
         for number, sli in enumerate(blocks.slis)
     )
@@ -178,15 +178,3 @@ def _goodness(good: GoodLatency | GoodValue | None) -> dict[str, Any]:
     if isinstance(good, GoodValue):
         return {"good": None, "comparison": good.comparison, "limit": good.limit}
     return {"good": good and good.seconds, "limit_is_good": good is not None and good.is_included}
-
-
-def _period_s(blocks: Blocks, sli: Sli) -> float | None:
-    """The period of an open-loop source, its own or its block's; a load has none."""
-    block = getattr(blocks, sli.about.block, None)
-    return sli.asks_every_s or getattr(block, "period_s", None)
-
-
-def _lag_s(blocks: Blocks, sli: Sli) -> float:
-    """How old a value may be when it is read."""
-    block = getattr(blocks, sli.about.block, None)
-    return float(getattr(block, "stale_after", sli.about.lag_s))

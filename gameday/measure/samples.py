@@ -69,6 +69,8 @@ class Samples:
 
     def where(self, mask: npt.NDArray[Any]) -> Samples:
         """The samples that a boolean mask or an index array chooses."""
+        if mask.dtype == np.bool_ and mask.all():
+            return self
         return replace(self, **{name: getattr(self, name)[mask] for name in COLUMNS})
 
     def named(self, name: str) -> Samples:
@@ -109,10 +111,8 @@ def read(stem: Path) -> Samples:
     rows = np.frombuffer(data, dtype=ROW_TYPE, count=len(data) // ROW.size)
     clock = read_clock(stem)
     names = read_names(stem)
-    # a power cut may keep rows and take the names that were written before them
     most = max((int(rows[column].max()) for column in ("series", "error") if len(rows)), default=0)
-    names += (LOST,) * (most + 1 - len(names))
-    samples = from_rows(rows, names, int(clock.get("offset_ns", 0)))
+    samples = from_rows(rows, named_to(names, most), int(clock.get("offset_ns", 0)))
     return replace(samples, uncertainty_ns=int(clock.get("uncertainty_ns", 0)))
 
 
@@ -129,6 +129,11 @@ def read_names(stem: Path) -> tuple[str, ...]:
         if 0 <= number <= MAX_NAMES:  # a row has no room for another
             names[number] = str(entry["name"])
     return tuple(names.get(number, "") for number in range(max(names) + 1))
+
+
+def named_to(names: tuple[str, ...], most: int) -> tuple[str, ...]:
+    """The names up to a number: a power cut may keep rows and take the names written before them."""
+    return names + (LOST,) * (most + 1 - len(names))
 
 
 def read_clock(stem: Path) -> dict[str, Any]:

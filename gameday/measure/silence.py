@@ -47,6 +47,8 @@ def silence_of(samples: Samples, watched: tuple[int, int], steady: tuple[int, in
     A sample that was skipped because the ones before it hung is no silence. steady: the span in which is seen
     how long an answer usually takes.
     """
+    if not samples.skipped.any():
+        return Silence(_longest_gap_ns(samples.sent_ns, watched))
     is_excused = excused(samples, steady)
     known_ns = np.concatenate((samples.sent_ns[~samples.skipped], samples.scheduled_ns[is_excused]))
     was_due = (samples.scheduled_ns >= watched[0]) & (samples.scheduled_ns < watched[1])
@@ -63,5 +65,9 @@ def _longest_gap_ns(known_ns: Times, watched: tuple[int, int]) -> int | None:
     """The longest time between two moments in a span, its edges included; None in an empty span."""
     if watched[1] <= watched[0]:
         return None
-    moments = np.concatenate((watched, np.clip(known_ns, *watched)))
-    return int(np.diff(np.sort(moments)).max())
+    inside_ns = known_ns[(known_ns > watched[0]) & (known_ns < watched[1])]
+    if not len(inside_ns):
+        return watched[1] - watched[0]
+    inside_ns.sort(kind="stable")  # nearly in order, which this way of sorting makes use of
+    at_the_edges_ns = inside_ns[0] - watched[0], watched[1] - inside_ns[-1]
+    return int(max(*at_the_edges_ns, np.diff(inside_ns).max(initial=0)))

@@ -104,26 +104,35 @@ def judge(
         samples = samples.named(goodness.match)
     is_excused = excused(samples, steady)
     is_known = ~samples.skipped | is_excused
-    was_sent = ~samples.skipped
-    is_slow = np.zeros(len(samples), dtype=bool)
-    own_ns = samples.sent_ns - samples.scheduled_ns
+    held_up_ns: Times | int = 0
     if goodness.is_probed and (goodness.within_ns is not None or samples.timed_out.any()):
         held_up_ns = Delays.of(samples).longest_inside(samples)
-        own_ns += held_up_ns
         is_known &= ~(samples.timed_out & (2 * held_up_ns > samples.done_ns - samples.sent_ns))
+    good, late = samples.ok, samples.timed_out
     if goodness.within_ns is not None:
-        is_slow = samples.latency_ns > goodness.within_ns
-        is_known &= ~(samples.ok & is_slow & (own_ns >= samples.latency_ns - goodness.within_ns))
-    return Judged(
-        samples.scheduled_ns[is_known],
-        np.where(is_excused, samples.scheduled_ns, samples.sent_ns)[is_known],
-        samples.done_ns[is_known],
-        (samples.ok & ~is_slow)[is_known],
-        (samples.timed_out | (samples.ok & is_slow))[is_known],
-        samples.timed_out[is_known],
-        samples.uncertainty_ns,
-        Sends(samples.scheduled_ns[was_sent], samples.sent_ns[was_sent]),
+        is_slow = samples.ok & (samples.latency_ns > goodness.within_ns)
+        own_ns = samples.sent_ns - samples.scheduled_ns + held_up_ns
+        is_known &= ~(is_slow & (own_ns >= samples.latency_ns - goodness.within_ns))
+        good, late = good & ~is_slow, late | is_slow
+    sent_ns = (
+        np.where(is_excused, samples.scheduled_ns, samples.sent_ns) if is_excused.any() else samples.sent_ns
     )
+    known, sent = _chosen(is_known), _chosen(~samples.skipped)
+    return Judged(
+        samples.scheduled_ns[known],
+        sent_ns[known],
+        samples.done_ns[known],
+        good[known],
+        late[known],
+        samples.timed_out[known],
+        samples.uncertainty_ns,
+        Sends(samples.scheduled_ns[sent], samples.sent_ns[sent]),
+    )
+
+
+def _chosen(mask: Flags) -> Flags | slice:
+    """What a mask chooses; of all samples no copy is made, and a run may have a hundred million."""
+    return slice(None) if mask.all() else mask
 
 
 def _judge_values(samples: Samples, wanted: Wanted) -> Judged:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from gameday.measure.samples import Times
 from gameday.measure.sli import Judged
 
+# samples looked at in one go
+STEP = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:
@@ -37,16 +40,20 @@ class Windows:
         """
         starts = window_starts(judged.scheduled_ns, window_ns)
         sums = balance(judged.good, objective)
-        slack = sums[1:] - sums[starts]
+        slack = sums[starts]
+        np.subtract(sums[1:], slack, out=slack)
+        del sums
         if known is None:
             whole = int(np.searchsorted(judged.scheduled_ns, judged.scheduled_ns[0] + window_ns))
             missing = whole - 1 - np.arange(whole)
             slack[:whole] += missing * (objective.denominator - objective.numerator)
         else:
             slack[:known] = 0
+        misses = np.flatnonzero(slack < 0)
         # of samples of one moment only the last one's window is whole
-        is_last = np.append(np.diff(judged.scheduled_ns) > 0, True)
-        misses = np.flatnonzero((slack < 0) & is_last)
+        after = np.minimum(misses + 1, len(slack) - 1)
+        is_last = judged.scheduled_ns[after] != judged.scheduled_ns[misses]
+        misses = misses[is_last | (misses == after)]
         return cls(judged, objective.denominator, starts, np.flatnonzero(~judged.good), misses, slack[misses])
 
     def first_miss(self, floor: int) -> int | None:
@@ -67,10 +74,19 @@ def balance(good: npt.NDArray[Any], objective: Fraction) -> Times:
 
     A good sample weighs `denominator − numerator`, a bad one `−numerator`.
     """
-    weights = good * np.int64(objective.denominator) - np.int64(objective.numerator)
-    return np.concatenate(([0], np.cumsum(weights)))
+    sums = np.zeros(len(good) + 1, dtype=np.int64)
+    weights = sums[1:]
+    np.multiply(good, np.int64(objective.denominator), out=weights)
+    weights -= objective.numerator
+    np.cumsum(weights, out=weights)
+    return sums
 
 
 def window_starts(scheduled_ns: Times, window_ns: int) -> Times:
     """For each sample, the index of the first sample within its trailing window (t − window, t]."""
-    return np.searchsorted(scheduled_ns, scheduled_ns - window_ns, side="right").astype(np.int64)
+    starts = np.empty(len(scheduled_ns), dtype=np.int64)
+    for begin in range(0, len(starts), STEP):  # a short stretch is searched in a processor's cache
+        since_ns = scheduled_ns[begin : begin + STEP] - window_ns
+        low, high = np.searchsorted(scheduled_ns, since_ns[[0, -1]], side="right")
+        starts[begin : begin + STEP] = low + np.searchsorted(scheduled_ns[low:high], since_ns, side="right")
+    return starts

@@ -1,8 +1,8 @@
 """Values of a Prometheus: instant queries on schedule, in a process of its own.
 
-`python -m gameday.observe.prometheus` takes its orders on standard input: `{"folder": …, "prometheus":
-{"url": …}, "queries": {RECORDER: {"query": …, "comparison": "<", "limit": 2.0}}}`. What has no answer, no
-series or no fresh value is a sample without a value: nothing is known then.
+`python -m gameday.observe.prometheus` takes its orders on standard input: `{"folder": …, "prometheus": {…},
+"queries": {RECORDER: {"query": …, "comparison": "<", "limit": 2.0}}}`. What has no answer, no series or no
+fresh value is a sample without a value: nothing is known then.
 """
 
 from __future__ import annotations

@@ -15,13 +15,15 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gameday import clock, state
 from gameday.errors import GamedayError
-from gameday.experiment import Experiment
 from gameday.experiment.plugged import entry
 from gameday.run.lock import Lock
+
+if TYPE_CHECKING:  # the engine, which looks at the claim, has no use for the model
+    from gameday.experiment.load import Experiment
 
 GROUP = "gameday.claims"
 ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,30}):.+", re.DOTALL)

@@ -13,9 +13,9 @@ from gameday.errors import GamedayError
 from gameday.events import PLAYED, Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
-from gameday.experiment.activities import modules_of_gameday
 from gameday.experiment.lasts import longest_s
+from gameday.experiment.load import Experiment
+from gameday.experiment.walk import modules_of_gameday
 from gameday.faults.undolog import Entry
 from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
@@ -177,6 +177,7 @@ class Clockwork:
         elif event in PLAYED:
             if event == Event.STEP_STARTED:
                 self.steps.append(started({"t_ns": at_ns, **message}))
+            self.renewal.due_ns = 0  # a step may have failed because the claim is lost
             self.timeline.add(Event(event), t_ns=at_ns, **message)
 
     def phase(self, name: str, at_ns: int | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from gameday import redact
 from gameday.events import Event
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.files import read_lines
 from gameday.observe import load as locust
 from gameday.observe import sources

@@ -19,7 +19,7 @@ from typing import Any
 from gameday import state
 from gameday.errors import GamedayError
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.experiment.meant import packed, unpacked
 from gameday.faults.logbook import opened
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog

@@ -14,9 +14,10 @@ from gameday.errors import GamedayError, InvalidInput, Problem
 from gameday.evidence.seal import Sealing
 from gameday.evidence.verify import Verification
 from gameday.evidence.verify import verify as verified
-from gameday.experiment import Experiment, plain
-from gameday.experiment import load as loaded
+from gameday.experiment import plain
 from gameday.experiment.given import read
+from gameday.experiment.load import Experiment
+from gameday.experiment.load import load as loaded
 from gameday.guardrails.check import check
 from gameday.guardrails.organisation import evidence_settings
 from gameday.run import runner

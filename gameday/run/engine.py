@@ -29,6 +29,7 @@ from chaoslib.caching import cache_activities
 from chaoslib.control import controls, load_global_controls
 from chaoslib.exceptions import ActivityFailed, ChaosException, InterruptExecution
 from chaoslib.experiment import ensure_experiment_is_valid
+from chaoslib.hypothesis import ensure_hypothesis_tolerance_is_valid
 from chaoslib.notification import RunFlowEvent, notify
 from chaoslib.run import Runner, get_background_pools, initialize_run_journal, run_rollback
 from chaoslib.settings import load_settings
@@ -43,7 +44,7 @@ from gameday.processes import import_from_here
 from gameday.run import enginelog
 from gameday.run.asked import Asked
 from gameday.run.claim import Claim, held
-from gameday.run.declared import Declared
+from gameday.run.declared import Declared, declared_undo
 from gameday.run.feed import Feed
 from gameday.run.line import Line
 from gameday.run.plain import plain
@@ -82,7 +83,11 @@ def validate(experiment: Dictionary) -> str | None:
     try:
         ensure_experiment_is_valid(experiment)
         for activity in activities_with_undo(experiment):
-            ensure_activity_is_valid({"type": "action", **activity["undo"], "name": activity["name"]})
+            undo, verify = declared_undo(activity)
+            ensure_activity_is_valid({**undo, "name": activity["name"]})
+            if verify is not None:
+                ensure_activity_is_valid({**verify, "name": activity["name"]})
+                ensure_hypothesis_tolerance_is_valid(verify["tolerance"])
     except ChaosException as error:
         return str(error)[:LONGEST_TROUBLE]
     except Exception as error:  # noqa: BLE001 - chaoslib trips over shapes that it did not expect

@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from gameday import clock, redact
 from gameday.events import Event
 from gameday.evidence.pack import Pack
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.run.outcome import Outcome
 from gameday.run.view import View
 

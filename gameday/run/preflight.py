@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gameday.errors import GamedayError, InvalidInput, Problem
-from gameday.experiment import Experiment
-from gameday.experiment.activities import walk
+from gameday.experiment.load import Experiment
 from gameday.experiment.positions import Path as Place
+from gameday.experiment.walk import walk
 from gameday.observe.preflight import unreachable
 from gameday.processes import has_ended
 from gameday.run import killswitch

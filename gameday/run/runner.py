@@ -16,7 +16,7 @@ from gameday import clock, hosts, phases, redact
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
 from gameday.evidence import keep, shelf
-from gameday.experiment import Experiment
+from gameday.experiment.load import Experiment
 from gameday.guardrails import gate
 from gameday.measure import steady
 from gameday.measure.moments import inject_ns
@@ -235,12 +235,11 @@ class Run(Clockwork):
         self.timeline.add(Event.RECOVERED)
 
     def is_back(self, injected_ns: int) -> bool:
-        """Whether every outage since the fault is over and stayed so, and none is still to be expected."""
-        outages = self.watch.outages(injected_ns)
-        if self.watch.is_behind or any(outage.recovered_ns is None for outage in outages):
+        """Whether every outage of any SLI is over and stayed so, and none is still to be expected."""
+        if self.watch.is_behind or self.watch.is_away():
             return False
         quiet_ns = clock.now_ns() - self.phases[phases.RECOVERY]
-        return bool(outages) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
+        return bool(self.watch.outages(injected_ns)) or quiet_ns >= self.plan.sustain * clock.NS_PER_S
 
     def verification(self) -> None:
         """Read the ledger back from the survivor before anything is undone; let the engine check again."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from gameday import clock
 from gameday.faults import context
-from gameday.faults.terms import Terms
 from gameday.faults.undolog import Entry
 from gameday.run.children import Undoing
+from gameday.terms import Terms
 from gameday.units import spoken
 
 ATTEMPTS = 4

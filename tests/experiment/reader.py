@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import GamedayError, InvalidInput
-from gameday.experiment import Experiment, load
 from gameday.experiment.calls import calls
 from gameday.experiment.kept import without_secrets
+from gameday.experiment.load import Experiment, load
 from gameday.guardrails import covered, foreign, organisation
 from gameday.measure.plan import plan_of
 from gameday.redact import Redactor

@@ -8,8 +8,8 @@ import pytest
 from chaoslib import merge_vars
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
 from gameday.experiment.given import read
+from gameday.experiment.load import load
 
 YAML = "configuration: {a: 1, b: [x]}\nsecrets: {group: {token: t0ken-of-a-file}}\n"
 EXPERIMENT = """

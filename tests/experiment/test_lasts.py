@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gameday.experiment import load
 from gameday.experiment.lasts import SPARE_S, longest_s
+from gameday.experiment.load import load
 
 PAUSED = {
     "type": "action",
@@ -17,6 +17,8 @@ PAUSED = {
     "provider": {"type": "process", "path": "true"},
     "pauses": {"before": 3, "after": "${soon}"},
 }
+UNDONE = {"type": "action", "name": "a", "provider": PAUSED["provider"]}
+UNDONE["undo"] = {"provider": PAUSED["provider"], "within": "10m"}
 AIMS = {"baseline": "1s", "deadline": "10s", "sustain": "2s", "after-check": "4s"}
 
 
@@ -27,6 +29,7 @@ AIMS = {"baseline": "1s", "deadline": "10s", "sustain": "2s", "after-check": "4s
         ({}, SPARE_S + 5 + 300 + 3 * 10 + 5),
         ({"objectives": AIMS}, SPARE_S + 1 + 10 + 6 + 4),
         ({"objectives": AIMS, "method": [PAUSED]}, SPARE_S + 21 + 3),
+        ({"objectives": AIMS, "method": [UNDONE]}, SPARE_S + 21 + 600),
     ],
 )
 def test_a_run_halts_an_hour_after_all_that_its_file_waits_for(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 
 HEAD = "title: t\ndescription: d\n"
 TAIL = "method: []\n"
@@ -98,6 +98,19 @@ def test_a_wrong_block_is_named_with_its_place_and_a_correction(
         ("rol: fault", "unknown key 'rol'; did you mean 'role'?"),
         ("role: falt", "unknown role 'falt'; did you mean 'fault'?"),
         ("undo: restart", "undo is an activity"),
+        ("undo: {provider: {}, withn: 10m}", "unknown key 'withn'; did you mean 'within'?"),
+        ("undo: {provider: {}, within: 10}", "undo.within"),
+        ("undo: {provider: {}, within: 5h}", "it takes from 1 s to 4 h"),
+        ("undo: {provider: {}, poll: 5s}", "poll says how often to verify, and nothing does"),
+        ("undo: {provider: {}, needs: [a b]}", "'a b' is no name of a variable"),
+        ("undo: {provider: {}, settles: true}", "settles while it is read back"),
+        ("undo: {provider: {}, verify: {provider: {}}}", "verify is a probe; write for example"),
+        ("undo: {provider: {}, verify: {provider: x, tolerance: true}}", "provider is a mapping, not 'x'"),
+        (
+            "undo: {provider: {}, verify: {tolerance: 0, provider: "
+            "{type: python, module: gameday.faults.proces, func: pause}}}",
+            "there is no module",
+        ),
         ("provider: {type: python, module: gameday.faults.process, func: pauze}", "unknown fault 'pauze'"),
         ("provider: {type: python, module: gameday.faults.proces, func: pause}", "there is no module"),
         (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.experiment.meant import as_meant, packed, unpacked
 
 HEAD = "title: t\ndescription: d\nmethod: []\n"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.experiment.notes import is_plain
 
 ACTION: dict[str, Any] = {"type": "action", "name": "a", "provider": {"type": "process", "path": "true"}}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gameday.errors import GamedayError, InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.experiment.remote import fetched
 
 PLAIN = b"title: t\ndescription: d\nmethod: []\n"

@@ -10,7 +10,8 @@ import chaoslib.secret
 import pytest
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load, secrets
+from gameday.experiment import secrets
+from gameday.experiment.load import load
 from gameday.run.preflight import start_validation
 
 HEAD = "title: t\ndescription: d\nmethod: []\n"

@@ -81,6 +81,12 @@ def test_a_fault_that_leaves_nothing_behind_only_aims(undo_log: UndoLog) -> None
     assert knock()["landed"] and undo_log.entries() == []
 
 
+def test_a_fault_that_never_aims_is_an_error_though_it_is_over() -> None:
+    for action in (aiming(), lambda: preview(aiming(), {})):
+        with pytest.raises(FaultError, match="does not aim first"):
+            action()
+
+
 def test_where_is_known_before_the_body_runs() -> None:
     def nowhere(host: str | None = None) -> Place:
         raise Unclear("it is no host")

@@ -15,9 +15,9 @@ from gameday import redact
 from gameday.errors import FaultError
 from gameday.faults import context
 from gameday.faults.protocol import Landed, Undo, fault, landed
-from gameday.faults.terms import Terms
 from gameday.faults.throttled import ATTEMPTS, Throttled, is_throttled, patiently
 from gameday.faults.undolog import UndoLog
+from gameday.terms import Terms
 
 SLOW = {"within_s": 600.0, "poll_s": 5.0, "settles": True}
 

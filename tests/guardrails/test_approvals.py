@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gameday.errors import GamedayError
-from gameday.experiment import Experiment, load
+from gameday.experiment.load import Experiment, load
 from gameday.guardrails import approvals
 from gameday.guardrails.approvals import person
 from gameday.guardrails.check import check

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gameday.errors import GamedayError
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.experiment.rules import ErrorBudget, Window
 from gameday.guardrails import approvals, budget, covered, windows
 from gameday.guardrails.windows import overlap

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from gameday.errors import GamedayError, InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.experiment.rules import ErrorBudget
 from gameday.guardrails import approvals, budget
 from gameday.guardrails.check import Permit, check

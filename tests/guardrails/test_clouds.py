@@ -9,7 +9,7 @@ import boto3
 import pytest
 import yaml
 
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.guardrails.check import check
 from gameday.guardrails.finders.kubernetes import context_of
 from tests.aws import ACCOUNT, use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from gameday.errors import GamedayError
+from gameday.experiment.load import load
 from gameday.guardrails import finders, look
 from gameday.guardrails.patience import Patience, Unanswered
 from gameday.guardrails.touch import Touch
@@ -139,6 +141,38 @@ def test_the_longest_name_decides_and_two_alike_are_an_error(fleet: Path) -> Non
     with pytest.raises(GamedayError, match=r"two finders know fleetchaos.actions: another and nearer; unin"):
         finders.of_module("fleetchaos.actions")
     assert "two finders know fleetchaos.actions" in seen("m").unknown
+
+
+CHATTY = """
+import subprocess
+from gameday.faults import Aim, fault, landed, on_this_host
+print("imported")
+
+@fault(where=on_this_host)
+def chat():
+    subprocess.run(["echo", "looked"])
+    print("looked")
+    yield Aim(on_this_host(), ("a thing",))
+    return landed(True, "")
+
+@fault(where=on_this_host)
+def fail():
+    raise LookupError("no such thing")
+    yield
+"""
+
+
+def test_what_is_printed_while_looking_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("chatty.py").write_text(CHATTY)
+    steps = [
+        {"type": "action", "name": func, "provider": {"type": "python", "module": "chatty", "func": func}}
+        for func in ("chat", "fail")
+    ]
+    Path("x.json").write_text(json.dumps({"title": "t", "description": "d", "method": steps}))
+    first, second = look.touches(load(Path("x.json")))
+    assert (first.targets, first.unknown, first.undo) == (("a thing",), "", "none")
+    assert (second.unknown, second.undo) == ("LookupError: no such thing", "not known")
 
 
 def test_patience_ends_for_each_and_for_all() -> None:

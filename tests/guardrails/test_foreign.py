@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from gameday.cli import cli
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.guardrails import check as checking
 from gameday.guardrails import foreign
 from gameday.guardrails.check import Permit, check

@@ -195,7 +195,7 @@ def test_the_engine_plays_nothing_that_does_not_pass() -> None:
     feed: Any = SimpleNamespace(part="method")
     owing: Any = SimpleNamespace(owe=lambda *_: None)
     with (
-        errors_end_activities_only(feed, owing),
+        errors_end_activities_only(feed, owing, None),
         pytest.raises(ActivityFailed, match=r"guardrails\.targets: prod.example is not among"),
     ):
         chaoslib.activity.run_activity(step(http("http://${name}/")), {"name": "prod.example"}, {})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.guardrails import check as checking
 from gameday.guardrails.look import look
 from gameday.guardrails.observers import observers

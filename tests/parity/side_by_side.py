@@ -42,7 +42,7 @@ def under_gameday(case: Case) -> dict[str, Any]:
     from gameday.cli import drills, toolkit
     from gameday.cli.options import as_mapping
     from gameday.errors import GamedayError
-    from gameday.experiment import load
+    from gameday.experiment.load import load
     from gameday.experiment.meant import as_meant, packed
     from gameday.run import engine
 

@@ -105,7 +105,7 @@ def start(tmp_path: Path) -> Iterator[Any]:
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+            env={"PYTHONPATH": str(HERE.parents[1]), **os.environ},
         )
         games.append(Game(process, results))
         return games[-1]

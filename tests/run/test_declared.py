@@ -11,6 +11,7 @@ import pytest
 from gameday import redact
 from gameday.errors import FaultError
 from gameday.faults.undolog import UndoLog
+from gameday.run import undoing
 from gameday.run.declared import Declared, play
 
 CONTEXT = {"type": "env", "key": "KUBERNETES_CONTEXT"}
@@ -118,3 +119,61 @@ def test_a_secret_that_the_undo_does_not_ask_for_stays_out(
     experiment = {"configuration": {"password": secret}, "secrets": {"db": {"token": secret}}}
     call = owed(undo_log, action(tmp_path / "seen"), experiment)
     assert (call["configuration"], call["secrets"]) == ({}, {})
+
+
+def count(path: str) -> int:
+    """A probe that says how often it was asked."""
+    asked = Path(path)
+    asked.write_text((asked.read_text() if asked.exists() else "") + ".")
+    return len(asked.read_text())
+
+
+def slow(tmp_path: Path, **terms: Any) -> dict[str, Any]:
+    """An action whose undo is read back by counting."""
+    made = action(tmp_path / "seen")
+    arguments = {"path": str(tmp_path / "${asked}")}
+    probe = {"type": "python", "module": __name__, "func": "count", "arguments": arguments}
+    made["undo"] |= {"verify": {"provider": probe, "tolerance": {"type": "range", "range": [3, 9]}}, **terms}
+    return made
+
+
+def test_a_declared_undo_is_read_back_until_it_holds(undo_log: UndoLog, tmp_path: Path) -> None:
+    made = slow(tmp_path, within="10m", poll="50ms", settles=True)
+    call = owed(undo_log, made, {"configuration": {"asked": "asked"}})
+    assert {"within_s": 600.0, "poll_s": 0.05, "settles": True}.items() <= call.items()
+    assert set(call["activity"]) == {"type", "name", "provider"}
+    undone, verified = undoing.answers(call)
+    assert undone["said"] == "'undo drain' succeeded" and verified == {"ok": True, "said": "verified"}
+    assert (tmp_path / "asked").read_text() == "..."
+
+
+def test_a_declared_undo_whose_read_back_does_not_hold_is_not_undone(
+    undo_log: UndoLog, tmp_path: Path
+) -> None:
+    call = owed(undo_log, slow(tmp_path), {"configuration": {"asked": "asked"}})
+    _, verified = undoing.answers(call)
+    assert verified == {"ok": False, "said": "RuntimeError: its verify is not within its tolerance"}
+
+
+def test_a_declared_undo_without_a_read_back_says_that_there_is_none(
+    undo_log: UndoLog, tmp_path: Path
+) -> None:
+    _, verified = undoing.answers(owed(undo_log, action(tmp_path / "seen"), {}))
+    assert verified == {"ok": None, "said": "the experiment declares no way to read it back"}
+
+
+def test_a_declared_undo_says_what_it_needs(
+    undo_log: UndoLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "staging")
+    made = action(tmp_path / "seen")
+    made["undo"]["needs"] = ["AWS_PROFILE"]
+    call = owed(undo_log, made, {})
+    assert call["context"] == {"variables": {"AWS_PROFILE": "staging"}, "secrets": [], "files": []}
+
+
+def test_the_read_back_gets_the_secrets_that_it_asks_for(undo_log: UndoLog, tmp_path: Path) -> None:
+    secrets = {"aws": {"key": {"type": "env", "key": "KEY"}}}
+    made = slow(tmp_path)
+    made["undo"]["verify"]["provider"]["secrets"] = ["aws"]
+    assert owed(undo_log, made, {"secrets": secrets, "configuration": {"asked": "x"}})["secrets"] == secrets

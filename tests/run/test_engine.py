@@ -12,11 +12,12 @@ import pytest
 from chaoslib.exceptions import InterruptExecution
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.processes import python
 from gameday.run import engine, preflight
 from gameday.run.asked import Asked
 from gameday.run.children import Undoing, wait_for_words
+from gameday.run.claim import LockClaim
 from gameday.run.plain import DEEPEST, plain
 from tests.run.conftest import action
 from tests.run.test_feed import Told
@@ -82,7 +83,9 @@ def test_whatever_an_activity_answers_json_can_say_it(name: str) -> None:
     assert json.loads(said) == json.loads(said.decode())
 
 
-def played(tmp_path: Path, **experiment: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def played(
+    tmp_path: Path, claim: Any = None, **experiment: Any
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The journal of an engine that plays an experiment here, as it is on disk, and what it tells."""
     told = Told()
     orders = {
@@ -90,6 +93,7 @@ def played(tmp_path: Path, **experiment: Any) -> tuple[dict[str, Any], list[dict
         "variables": [],
         "rollbacks": None,
         "journal": str(tmp_path / "journal.json"),
+        "claim": claim,
     }
     engine.play(orders, told)  # type: ignore[arg-type]
     return json.loads((tmp_path / "journal.json").read_text()), told.events
@@ -106,6 +110,18 @@ def test_no_answer_of_an_activity_ends_the_engine(tmp_path: Path, monkeypatch: p
     ended = {event["name"]: event for event in told if event["event"] == "step-ended"}
     assert ended["a fault by its keys"]["landed"] is False
     assert isinstance(ended["a fault by its keys"]["proof"], str)
+
+
+def test_without_its_claim_an_engine_breaks_nothing_more_but_it_asks_and_rolls_back(tmp_path: Path) -> None:
+    claim = LockClaim.on("service 'orders'")
+    claim.take()
+    look = {**action("look", MODULE, "give", name="bytes"), "type": "probe"}
+    act = action("act", MODULE, "give", name="bytes")
+    lose = action("lose", "os", "unlink", path=str(claim.lock.path))
+    _, told = played(tmp_path, claim.shared(), method=[act, lose, look, act], rollbacks=[act])
+    ended = [event for event in told if event["event"] == "step-ended"]
+    assert [event["status"] for event in ended] == ["succeeded"] * 3 + ["failed", "succeeded"]
+    assert "Unclaimed: the claim on service 'orders' is lost" in ended[3]["error"]
 
 
 ROLLBACKS = {

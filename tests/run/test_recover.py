@@ -22,7 +22,7 @@ from gameday.cli import cli
 from gameday.errors import GamedayError
 from gameday.evidence import keep, shelf
 from gameday.evidence.pack import Pack
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gameday.errors import InvalidInput
-from gameday.experiment import load
+from gameday.experiment.load import load
 from gameday.run import engine, preflight
 
 UNDO = {"provider": {"type": "process", "path": "true"}}

@@ -12,13 +12,15 @@ from typing import Any
 
 from gameday import clock, phases
 from gameday.evidence.seal import Sealing
-from gameday.experiment.activities import LISTS
+from gameday.experiment.walk import LISTS
 from gameday.faults.protocol import current_step
 from gameday.faults.undolog import LOG_COPY_VARIABLE, LOG_VARIABLE, UndoLog
 from gameday.files import write_atomically
 from gameday.run import undoing
+from gameday.run.claim import held, taken_over
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.lifeline import SILENT_S
 from gameday.run.recovery import recover
 from gameday.run.rollbacks import Rollbacks
 from gameday.samples import SampleWriter
@@ -167,6 +169,8 @@ class Engine:
                     log.owe(
                         name, name, {"activity": {"type": "action", "name": f"undo {name}", **each["undo"]}}
                     )
+                if part == phases.METHOD:
+                    held(self.orders["claim"]).renew()
                 provider = each["provider"]
                 function = getattr(importlib.import_module(provider["module"]), provider["func"])
                 output = function(**provider.get("arguments", {}))
@@ -295,24 +299,36 @@ class Guardian(Started):
         self.replace()
 
     def replace(self) -> None:
-        self.is_done = False
+        self.is_done = self.is_left = False
+        self.heard_ns, self.within_s = clock.now_ns(), SILENT_S
         self.runner = self.machine.me()
         self.process = self.machine.spawn("guardian", self.watch, None)
 
     def watch(self) -> None:
-        self.machine.give_way(until=lambda: self.is_done or not self.runner.is_alive)
+        self.machine.give_way(until=lambda: self.is_done or self.is_left or not self.runner.is_alive)
         if self.is_done:
             return
         self.machine.pause(IMPORTS_S)
         custody = Custody.load(Path(self.orders["custody"]))
         if custody is None or custody.about is None:
             return
-        reason = "the runner disappeared; the guardian put everything back"
+        how = "failed, and has left the run" if self.is_left else "disappeared"
+        reason = f"the runner {how}; the guardian put everything back"
         sealing = Sealing(**self.orders["sealing"])
-        recover(custody, reason, lambda: sealing, Rollbacks.of(custody.about), launch=self.launch)
+        rollbacks = Rollbacks.of(custody.about)
+        with taken_over(self.orders["claim"]) as keep_it:
+            recover(custody, reason, lambda: sealing, rollbacks, launch=self.launch, tick=keep_it)
 
-    def beat(self, within_s: float = 0) -> None:
-        """Time is the machine's: nothing hangs here unseen."""
+    def beat(self, within_s: float = SILENT_S) -> None:
+        """Nothing is killed for its silence here: it is told as what must not be."""
+        now_ns = clock.now_ns()
+        if self.runner.is_alive and now_ns - self.heard_ns > self.within_s * clock.NS_PER_S:
+            self.machine.silences.append(f"the runner was silent for {(now_ns - self.heard_ns) / 1e9:g} s")
+        self.heard_ns, self.within_s = now_ns, within_s
+
+    def leave(self) -> None:
+        self.machine.point("leaves the run to the guardian")
+        self.is_left = True
 
     def release(self) -> None:
         self.machine.point("releases the guardian")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gameday.experiment import Experiment, load
+from gameday.experiment.load import Experiment, load
 from tests.simulation import service
 
 
@@ -22,6 +22,10 @@ def step(
 
 def break_(part: str, state: str = "broken", takes_s: float = 0.2) -> dict[str, Any]:
     return step(f"break {part} to be {state}", "break_part", "fault", part=part, state=state, takes_s=takes_s)
+
+
+def fail_over_slowly(part: str, settles: bool) -> dict[str, Any]:
+    return step(f"fail {part} over", "fail_part_over", "fault", part=part, settles=settles)
 
 
 PROBE = {"tcp": "127.0.0.1:1", "every": "50ms", "timeout": "40ms"}
@@ -65,6 +69,12 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     },
     "limited": {**WATCHED, "max-duration": "3s", "method": [break_("a"), step("hang", "hang")]},
     "lost for good": {**WATCHED, "method": [break_("a"), break_("b", takes_s=1)]},
+    "slow": {"method": [break_("a"), fail_over_slowly("d", settles=False), break_("b")]},
+    "settling": {
+        **WATCHED,
+        "method": [FAIL_OVER, *(fail_over_slowly(part, settles=True) for part in "de"), break_("a")],
+        "rollbacks": [FAIL_BACK],
+    },
     "mended in rollbacks": {"method": [break_("a")], "rollbacks": [break_("b"), FAIL_BACK]},
 }
 

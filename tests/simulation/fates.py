@@ -84,8 +84,9 @@ def by_chance(seed: int) -> Fate:
 
 def _stubborn(draw: random.Random, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """How the first undos on some parts go. What nobody can read back may not lie."""
-    for part in "abc":
+    for part in "abcde":
         hows = ["raises", "hangs", "dies", "dies after", *(["lies"] if part != "c" else [])]
+        hows += ["throttled"] * 3 if part in "de" else []
         if draw.random() < 0.5:
             yield part, tuple(draw.choices(hows, k=draw.choice([1, 2, 4, 5, 9])))
 

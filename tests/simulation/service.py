@@ -8,6 +8,7 @@ from typing import Any
 
 from gameday import clock
 from gameday.faults.protocol import Landed, Undo, fault, landed
+from gameday.faults.throttled import Throttled
 
 WELL = "well"
 
@@ -17,7 +18,8 @@ class Service:
     """Parts that can be broken; it is up while all are well, or once it has failed over.
 
     stubborn: what the next attempts to undo something on a part come to: `raises`, `hangs`, `lies` (says that
-    it is undone, and does nothing), `dies`, `dies after`; then it can be undone. acts: what was done to it.
+    it is undone, and does nothing), `dies`, `dies after`, `throttled`; then it can be undone. acts: what was
+    done to it. homing: the parts that are on their way back, when each is there, and how it is then.
     """
 
     parts: dict[str, str] = field(default_factory=dict)
@@ -25,6 +27,7 @@ class Service:
     ups: list[tuple[int, bool]] = field(default_factory=list)
     stubborn: dict[str, list[str]] = field(default_factory=dict)
     acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    homing: dict[str, tuple[int, str]] = field(default_factory=dict)
     watch: Callable[[str, dict[str, Any]], None] = lambda what, arguments: None
     takes: Callable[[str, float], None] = lambda what, seconds: None
     die: Callable[[], None] = lambda: None
@@ -39,9 +42,15 @@ class Service:
 
     @property
     def broken(self) -> dict[str, str]:
-        return {part: state for part, state in self.parts.items() if state != WELL}
+        found = {part: self.state(part) for part in self.parts}
+        return {part: state for part, state in found.items() if state != WELL}
 
     def state(self, part: str) -> str:
+        there_ns, then = self.homing.get(part, (0, ""))
+        if then and clock.now_ns() >= there_ns:
+            del self.homing[part]
+            self.parts[part] = then
+            self.look()
         return self.parts.get(part, WELL)
 
     def become(self, what: str, part: str, state: str, before: str) -> None:
@@ -49,11 +58,20 @@ class Service:
         arguments = {"part": part, "before": before}
         self.watch(what, arguments)
         self.acts.append((what, arguments))
+        self.homing.pop(part, None)
         self.parts[part] = state
         self.look()
 
+    def goes_home(self, part: str, before: str, takes_s: float) -> None:
+        """A part is on its way back to how it was."""
+        arguments = {"part": part, "before": before}
+        self.watch("undo", arguments)
+        self.acts.append(("undo", arguments))
+        self.homing[part] = (clock.now_ns() + round(takes_s * clock.NS_PER_S), before)
+
 
 here = Service()
+HOME_WITHIN_S = 2.0
 
 
 @fault
@@ -65,6 +83,33 @@ def break_part(part: str, state: str, takes_s: float = 0.0) -> Generator[Undo, N
     here.become("break", part, state, before)
     here.takes(f"broke {part}", takes_s / 2)
     return landed(here.state(part) == state, f"{part} is {state}")
+
+
+@fault
+def fail_part_over(part: str, settles: bool) -> Generator[Undo, None, Landed]:
+    """A part is elsewhere; it takes its time to come home."""
+    before = here.state(part)
+    slowly = {"within_s": 2.5 * HOME_WITHIN_S, "poll_s": HOME_WITHIN_S / 8, "settles": settles}
+    yield Undo(bring_home, verify=is_back, **slowly, part=part, before=before)
+    here.become("break", part, "elsewhere", before)
+    return landed(True, f"{part} is elsewhere")
+
+
+def bring_home(part: str, before: str) -> str:
+    """Undo: a part comes home, later."""
+    how = here.stubborn[part].pop(0) if here.stubborn.get(part) else "works"
+    here.takes(f"undo {part}", 40.0 if how == "hangs" else 0.05)
+    if how == "throttled":
+        raise Throttled("too many requests")
+    if how in ("raises", "raises oddly"):
+        raise OSError(f"{part} is stuck")
+    if how == "dies":
+        here.die()
+    if how != "lies":
+        here.goes_home(part, before, HOME_WITHIN_S)
+    if how == "dies after":
+        here.die()
+    return f"{part} is on its way"
 
 
 def break_undeclared(part: str, state: str) -> None:

@@ -40,7 +40,7 @@ def test_whatever_befalls_a_run_it_comes_to_a_good_end(share: int) -> None:
 @pytest.mark.parametrize("what", ["kill runner", "kill runner and guardian", "power cut", "SIGINT", "defect"])
 def test_a_run_cut_off_at_any_point_comes_to_a_good_end(what: str) -> None:
     begins = enumerate(EXPERIMENTS, 1 + SEED % 20)
-    all_end_well(chain(*(at_every_point(name, what, every=29, first=first) for first, name in begins)))
+    all_end_well(chain(*(at_every_point(name, what, every=37, first=first) for first, name in begins)))
 
 
 @pytest.mark.parametrize("name", ["plain", "whole", "halting"])

@@ -13,6 +13,8 @@ VERDICTS = {
     "whole": (0, "passed"),
     "declared": (0, "passed"),
     "mended in rollbacks": (0, "passed"),
+    "slow": (0, "passed"),
+    "settling": (0, "passed"),
     "halting": (3, "halted"),
     "limited": (3, "halted"),
     "lost for good": (1, "failed"),

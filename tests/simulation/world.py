@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import random
 import shutil
 import signal
 import tempfile
@@ -75,6 +76,8 @@ class World:
     wrong: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
     view: View = field(default_factory=View)
+    books: str | None = None
+    claims: str | None = None
     _pack: Pack | None = None
 
     @property
@@ -87,9 +90,9 @@ class World:
         """`gameday run`."""
 
         def play() -> int:
-            return run(
-                experiment(self.name), Options(self.results), self.view, self.launch, hearing=signals.heard
-            ).exit_code
+            options = Options(self.results, books=self.books, claims=self.claims)
+            ended = run(experiment(self.name), options, self.view, self.launch, hearing=signals.heard)
+            return ended.exit_code
 
         return self.command("runner", play)
 
@@ -138,14 +141,14 @@ class World:
 
     def happens(self, what: str) -> bool:
         """Let it happen; whether there was anything for it to befall."""
-        if what.startswith("kill "):
-            return self.killed(*what.removeprefix("kill ").split(" and "))
-        if what in ("SIGINT", "SIGTERM", "defect"):
-            return self.disturbed(what)
         if what == "kill switch":
             if self.pack is not None:
                 (self.pack.folder / killswitch.NAME).write_text("")
             return self.pack is not None
+        if what.startswith("kill "):
+            return self.killed(*what.removeprefix("kill ").split(" and "))
+        if what in ("SIGINT", "SIGTERM", "defect"):
+            return self.disturbed(what)
         if what == "power cut":
             self.machine.power_cut()
         elif what in ("rename", "delete"):
@@ -235,6 +238,7 @@ class World:
     def check_the_run(self, runner: Process) -> None:
         """After a run and its guardian, whatever has happened; nobody has recovered it yet."""
         self.check_processes()
+        self.wrong += self.machine.silences
         if set(here.broken) - self.owed():
             self.wrong.append(f"{here.broken} is broken, owed is {self.owed()}")
         record = self.record()
@@ -388,6 +392,7 @@ def world(name: str, seed: int = 0) -> Iterator[World]:
     machine = Machine(seed, folder)
     made = World(name, machine, folder / "results")
     here.__init__()  # type: ignore[misc]
+    random.seed(seed)  # of whoever is told to come back later
     here.watch, here.takes = made.watch, machine.takes
     here.die = lambda: machine.kill(machine.me(), -11)
     about = {"gameday": "0", "python": "3", "platform": "", "host": "", "packages": {}}

@@ -5,6 +5,7 @@ A file stands for a system: `up` is whole, anything else is broken.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,20 @@ def keeps_two(file: str) -> Steps:
     yield Undo(mend, verify=is_mended, file=file)
     say(file, "half down")
     yield Undo(mend, verify=is_mended, file=file)
+    say(file, "down")
+    return ended(file)
+
+
+def is_settled(file: str) -> bool:
+    """Whether it is up, and has been for a while."""
+    return said(file) == "up" and time.time() - Path(file).stat().st_mtime > 0.1
+
+
+@fault(where=on_this_host)
+def keeps_slowly(file: str) -> Steps:
+    """Break it; it takes its time to be back."""
+    yield aim(file)
+    yield Undo(mend, verify=is_settled, poll_s=0.05, within_s=20, needs=("GAMEDAY_TESTS_NEED",), file=file)
     say(file, "down")
     return ended(file)
 

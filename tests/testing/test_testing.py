@@ -71,6 +71,11 @@ def test_a_fault_that_keeps_the_protocol_breaks_no_rule(name: str, file: Path) -
     assert file.read_text() == "up" and os.getcwd() == here  # noqa: PTH109
 
 
+def test_an_undo_that_takes_its_time_is_given_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMEDAY_TESTS_NEED", "x")
+    assert rules("keeps_slowly", file) == []
+
+
 def test_a_fault_that_is_not_to_land_must_say_so(file: Path) -> None:
     assert rules("only_looks", file, lands=False, owes=False) == []
     assert rules("only_looks", file, owes=False) == ["it did not land here: nothing was done"]
