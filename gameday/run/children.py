@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gameday import clock
+from gameday import clock, hosts
+from gameday.environment import of_child
 from gameday.events import Event
 from gameday.experiment.meant import packed
 from gameday.processes import Identity, has_ended, python
@@ -300,6 +301,8 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 def _start(command: list[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
     with writer(log) as file:
         more.setdefault("stdout", file)
+        more["env"] = of_child(more.get("env"))
+        hosts.hand_down(more["env"], hosts.told())
         return subprocess.Popen(command, stderr=file, start_new_session=True, **more)
 
 
