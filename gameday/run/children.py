@@ -117,7 +117,7 @@ class Engine(Child):
     def start(cls, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> Engine:
         """Start an engine that has its orders and its log at once."""
         with writer(log) as words:
-            engine = cls._start(words, environment)
+            engine = cls._start(words, _of_run(environment))
         engine.send(orders)
         return engine
 
@@ -126,7 +126,7 @@ class Engine(Child):
         """Start an engine ahead of its orders, since it takes a while. It keeps what it prints to itself."""
         words_out, words_in = os.pipe()
         try:
-            return cls._start(words_in, dict(os.environ), words_out)
+            return cls._start(words_in, _of_run(None), words_out)
         finally:
             os.close(words_in)
 
@@ -154,8 +154,7 @@ class Engine(Child):
         if self.words is not None:
             pour(self.words, log)
             self.words = None
-        more = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-        self.send({**orders, "environment": more})
+        self.send({**orders, "environment": _of_run(environment)})
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """The messages that have come, without waiting."""
@@ -301,9 +300,15 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 def _start(command: list[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
     with writer(log) as file:
         more.setdefault("stdout", file)
-        more["env"] = of_child(more.get("env"))
-        hosts.hand_down(more["env"], hosts.told())
+        more["env"] = _of_run(more.get("env"))
         return subprocess.Popen(command, stderr=file, start_new_session=True, **more)
+
+
+def _of_run(environment: dict[str, str] | None) -> dict[str, str]:
+    """The environment of a process of the run: without what is hidden, and with what it may reach."""
+    made = of_child(environment)
+    hosts.hand_down(made, hosts.told())
+    return made
 
 
 def open_log(log: Path) -> BinaryIO:

@@ -276,6 +276,7 @@ def begin(line: Line, orders: Dictionary) -> Dictionary:
     """Wait for the orders of the run, without which the engine ends; returns all orders."""
     more = as_meant(line.first())
     redact.learn(**more["secrets"])
+    os.environ.clear()
     os.environ.update(more["environment"])
     return {**orders, **more}
 
