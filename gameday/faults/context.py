@@ -32,11 +32,11 @@ def found(needs: Sequence[str], environment: MutableMapping[str, str]) -> Call:
     for name in (need for need in needs if not need.startswith("/")):
         value = environment.get(name)
         led_to = list(_files_in(value or ""))
-        files += led_to
         if value is not None and _is_secret(name, value, is_path=bool(led_to)):
             secrets.append(name)
         else:
             variables[name] = value
+            files += led_to
     return {"context": {"variables": variables, "secrets": secrets, "files": files}}
 
 

@@ -98,8 +98,10 @@ def test_what_it_needs_is_kept_as_it_is_and_a_secret_is_only_named(
     monkeypatch.setenv("ENDPOINT", "https://ann:pw1234@db/")
     monkeypatch.setenv("PLAIN", "hunter2-hunter2")
     monkeypatch.setenv("APP_CREDENTIALS", str(config))
+    (tmp_path / "hunter2-hunter2").write_text("")
+    monkeypatch.setenv("NAMED", str(tmp_path / "hunter2-hunter2"))
     monkeypatch.delenv("AWS_REGION", raising=False)
-    secrets = ("AWS_SESSION_TOKEN", "ENDPOINT", "PLAIN")
+    secrets = ("AWS_SESSION_TOKEN", "ENDPOINT", "PLAIN", "NAMED")
 
     @fault
     def take() -> Generator[Undo, None, Landed]:

@@ -281,6 +281,18 @@ def test_an_undo_that_is_interrupted_goes_on_and_is_not_begun_anew(stage: Stage)
     assert round(stage.time.s) == 120
 
 
+def test_one_that_settles_when_it_is_interrupted_goes_on_too(stage: Stage) -> None:
+    stage.owe("slow", **SLOW, settles=True)
+
+    def halt() -> None:
+        if stage.time.s > 10:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        stage.play(halt)
+    assert stage.play() == [] and len(stage.begun) == 1
+
+
 def test_what_is_under_way_is_ended_when_nobody_goes_on(stage: Stage) -> None:
     stage.owe("slow", **SLOW)
 

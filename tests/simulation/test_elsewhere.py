@@ -10,6 +10,7 @@ import pytest
 from gameday.faults.logbook import opened
 from gameday.run.claim import Claimed
 from tests.contracts.others import Lease, offered
+from tests.simulation import service
 from tests.simulation.service import here
 from tests.simulation.test_runs import VERDICTS
 from tests.simulation.world import World, world
@@ -52,13 +53,17 @@ def test_a_run_that_is_cut_off_is_made_good(what: str) -> None:
             ends_well(made)
 
 
-def test_a_claim_that_runs_out_is_kept_by_whoever_works_on_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "what"), [("plain", "kill runner"), ("slow", "SIGINT")])
+def test_a_claim_that_runs_out_is_kept_by_whoever_works_on_the_run(
+    monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
     monkeypatch.setattr(Lease, "lasts_s", 10.0)  # and an undo that hangs lasts for 30
+    monkeypatch.setattr(service, "HOME_WITHIN_S", 15.0)
     refused: list[str] = []
 
-    with elsewhere("plain") as made:
-        made.harden({"a": ["hangs"]})
-        made.when("undoing: undo a", "kill runner")
+    with elsewhere(name) as made:
+        made.harden({"a": ["hangs"] * 2})
+        made.when("undoing: undo", what)
         takes = here.takes
 
         def takes_and_somebody_tries(what: str, seconds: float) -> None:
