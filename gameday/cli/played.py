@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gameday.cli import toolkit
+from gameday.cli import signals, toolkit
 from gameday.cli.options import as_mapping, sealing
 from gameday.cli.publish import Destination
 from gameday.cli.say import say
@@ -58,7 +58,7 @@ def played(
     destination = Destination.of(results)
     more: dict[str, Any] = {"listening": listening, "engine": engine}
     options = Options(destination.folder, variables, rollbacks, asked, permit, how, **more)
-    return run(experiment, options, view_of(plain)), destination
+    return run(experiment, options, view_of(plain), hearing=signals.heard), destination
 
 
 def end(outcome: Outcome, destination: Destination) -> None:

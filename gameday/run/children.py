@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gameday import clock
+from gameday import clock, hosts
+from gameday.environment import of_child
 from gameday.events import Event
 from gameday.experiment.meant import packed
 from gameday.processes import Identity, has_ended, python
@@ -116,7 +117,7 @@ class Engine(Child):
     def start(cls, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> Engine:
         """Start an engine that has its orders and its log at once."""
         with writer(log) as words:
-            engine = cls._start(words, environment)
+            engine = cls._start(words, _of_run(environment))
         engine.send(orders)
         return engine
 
@@ -125,7 +126,7 @@ class Engine(Child):
         """Start an engine ahead of its orders, since it takes a while. It keeps what it prints to itself."""
         words_out, words_in = os.pipe()
         try:
-            return cls._start(words_in, dict(os.environ), words_out)
+            return cls._start(words_in, _of_run(None), words_out)
         finally:
             os.close(words_in)
 
@@ -153,8 +154,7 @@ class Engine(Child):
         if self.words is not None:
             pour(self.words, log)
             self.words = None
-        more = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-        self.send({**orders, "environment": more})
+        self.send({**orders, "environment": _of_run(environment)})
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """The messages that have come, without waiting."""
@@ -300,7 +300,15 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 def _start(command: list[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
     with writer(log) as file:
         more.setdefault("stdout", file)
+        more["env"] = _of_run(more.get("env"))
         return subprocess.Popen(command, stderr=file, start_new_session=True, **more)
+
+
+def _of_run(environment: dict[str, str] | None) -> dict[str, str]:
+    """The environment of a process of the run: without what is hidden, and with what it may reach."""
+    made = of_child(environment)
+    hosts.hand_down(made, hosts.told())
+    return made
 
 
 def open_log(log: Path) -> BinaryIO:

@@ -123,7 +123,8 @@ def play(orders: Dictionary, line: Line) -> Dictionary:
     declared = Declared(experiment, *variables)
     strategy, schedule = Strategy.from_string(hypothesis), Schedule(asked.frequency_s, asked.fail_fast)
     claim = held(orders["claim"]) if orders.get("claim") else None
-    with errors_end_activities_only(feed, declared, claim), Runner(strategy, schedule) as runner:
+    guarded = errors_end_activities_only(feed, declared, claim, experiment["dry"])
+    with guarded, Runner(strategy, schedule) as runner:
         runner.register_event_handler(feed)
         try:
             if "left_journal" in orders:
@@ -195,7 +196,9 @@ def tell_subscribers(settings: Dictionary, journal: Dictionary) -> None:
 
 
 @contextlib.contextmanager
-def errors_end_activities_only(feed: Feed, declared: Declared, claim: Claim | None) -> Iterator[None]:
+def errors_end_activities_only(
+    feed: Feed, declared: Declared, claim: Claim | None, dry: Dry | None = None
+) -> Iterator[None]:
     """Make any error of an activity or a tolerance fail that activity, not the run.
 
     chaoslib turns the exceptions of Python activities into failures, but lets those of HTTP and process
@@ -207,7 +210,7 @@ def errors_end_activities_only(feed: Feed, declared: Declared, claim: Claim | No
     execute = chaoslib.rollback.execute_activity
 
     def guarded_activity(activity: Dictionary, configuration: Any, secrets: Any) -> Any:
-        if is_left_out(activity, declared.dry):
+        if is_left_out(activity, dry):
             return None
         try:
             must_pass(activity, configuration, secrets)
@@ -273,6 +276,7 @@ def begin(line: Line, orders: Dictionary) -> Dictionary:
     """Wait for the orders of the run, without which the engine ends; returns all orders."""
     more = as_meant(line.first())
     redact.learn(**more["secrets"])
+    os.environ.clear()
     os.environ.update(more["environment"])
     return {**orders, **more}
 

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from gameday import redact
@@ -20,7 +21,25 @@ from gameday.processes import has_ended
 FILTER = Path(redact.__file__).with_name("filter.py")
 LAST_WORDS_S = 2.0
 
-_filters: list[subprocess.Popen[bytes]] = []
+Filters = list[subprocess.Popen[bytes]]
+_of_process: Filters = []
+# of several runs in one process, none waits for the words of another's children
+_of_run: ContextVar[Filters | None] = ContextVar("the filters of a run", default=None)
+
+
+@contextmanager
+def within_run() -> Iterator[None]:
+    """Start the filters of one run, in this thread."""
+    before = _of_run.set([])
+    try:
+        yield
+    finally:
+        _of_run.reset(before)
+
+
+def _filters() -> Filters:
+    found = _of_run.get()
+    return _of_process if found is None else found
 
 
 @contextmanager
@@ -48,7 +67,7 @@ def pour(text_out: int, log: Path) -> bool:
     secrets_out, secrets_in = os.pipe()
     command = [sys.executable, "-I", "-S", str(FILTER), str(secrets_out), str(log)]
     try:
-        _filters.append(
+        _filters().append(
             subprocess.Popen(
                 command,
                 stdin=text_out,
@@ -96,6 +115,6 @@ def _to_nowhere(descriptor: int) -> None:
 def finish() -> None:
     """Wait until the filters have written the last words of children that are gone."""
     until_s = time.monotonic() + LAST_WORDS_S
-    for process in _filters:
+    for process in _filters():
         has_ended(process, max(0.0, until_s - time.monotonic()))  # what still prints may go on
-    _filters.clear()
+    _filters().clear()

@@ -9,6 +9,7 @@ from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
 from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 from gameday.run.children import Engine
+from gameday.run.hooks import Hook
 from gameday.run.receiving import Listening
 
 NO_RULES = Permit(())
@@ -22,7 +23,7 @@ class Options:
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
     evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
     listening: where alarms come in, None for nowhere. engine: one that has validated it and
-    waits, None to start one.
+    waits, None to start one. hooks: who is told of the start and the end, beside the entry points.
     """
 
     results: Path
@@ -35,3 +36,4 @@ class Options:
     claims: str | None = None
     listening: Listening | None = None
     engine: Engine | None = None
+    hooks: tuple[Hook, ...] = ()
