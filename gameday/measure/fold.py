@@ -25,6 +25,8 @@ from gameday.samples import OK, SKIPPED
 
 # samples kept of an SLI: a look at so many takes less than ten milliseconds
 LIMIT = 65_536
+# as many times more where a window holds more
+ROOM_FOR_WINDOWS = 8
 # outages that are over
 MOST_OVER = 1_000
 
@@ -55,6 +57,7 @@ class Fold:
         self.goodness = replace(sli.goodness, match=None)  # whoever gives rows gives those of the series only
         self.sustain_ns = sustain_ns
         self.limit = limit
+        self.most = ROOM_FOR_WINDOWS * limit
         self.steady = (NEVER_NS, NEVER_NS)
         self.estimates: dict[str, None] = {}
         self.trail = Trail()
@@ -164,8 +167,12 @@ class Fold:
     def _settle(self) -> None:
         """Leave behind what can change no more; where that is too little, what can hardly change any more."""
         due_ns = int(self.trail.rows["scheduled_ns"][-self.limit * 3 // 8])
-        if due_ns <= self.steady[0]:  # the warm-up
-            self.trail.drop(due_ns, self.limit)
+        if self._cut_ns is None:  # of the warm-up nothing counts
+            self.trail.drop(min(due_ns, self.steady[0]), len(self.trail))
+            if len(self.trail) <= self.limit - self.limit // 8:
+                return
+        if not self._fits(due_ns) and 2 * self.limit <= self.most:  # a window needs more room
+            self.limit *= 2
             return
         self._due_ns = max(self._due_ns, due_ns)
         look = self._look()

@@ -119,6 +119,66 @@ def test_what_the_recorder_skipped_is_bad_while_what_it_sent_before_hangs() -> N
     assert made.folded().outages[0][0] == at(20.05)
 
 
+def test_a_baseline_after_a_warm_up_is_filled_up_in_its_first_window() -> None:
+    made = stream(steady_s=(4, 100), objective="80%", window=2.0)
+    made.take(rows("+" * 42 + "-" + "+" * 22))
+    assert not made.folded().has_missed
+    assert made.folded() == made.measured()
+
+
+def at_once(marks: str, late: int, **about: Any) -> Stream:
+    """All marks at once, and that of one index, a bad one, after what can be settled was settled."""
+    made, taken = stream(**about), rows(marks)
+    made.take(np.delete(taken, late))
+    made.folded()
+    made.take(taken[late : late + 1])
+    assert made.fold.estimates == {}
+    assert made.folded() == made.measured()
+    return made
+
+
+def test_a_skipped_sample_is_not_settled_while_what_was_sent_then_may_still_fail() -> None:
+    marks = rows("+" * 80 + "S+-" + "+" * 47)
+    marks["done_ns"][80], marks["sent_ns"][80] = at(8.4), at(8.4)
+    made = stream(limit=128, window=0.1)
+    made.take(np.delete(marks, 82))
+    made.take(marks[82:83])
+    assert made.fold.estimates == {}
+    assert made.folded().outages == made.measured().outages
+    assert made.folded().outages[0][0] == at(8)
+
+
+def test_an_outage_is_not_settled_before_its_sustain_period_is() -> None:
+    marks = "+" * 50 + "--" + "+" * 4 + "-" + "+" * 26
+    assert [each[0] for each in at_once(marks, 56, limit=72).folded().outages] == [at(5)]
+
+
+def test_the_sustain_period_begins_with_the_first_good_sample_however_late_that_is() -> None:
+    marks = "+" * 50 + "-" + "." * 9 + "+" * 18 + "-" + "+" * 22
+    index = 78 - 9
+    assert [each[0] for each in at_once(marks, index, limit=64).folded().outages] == [at(5)]
+
+
+def test_an_outage_is_not_settled_before_it_was_answered() -> None:
+    taken = rows("+" * 50 + "-" + "+" * 60)
+    taken["done_ns"][51:80] += 4 * S
+    taken["done_ns"][80:] += 2 * S
+    taken["done_ns"][78] = at(7.85)
+    made = stream(limit=96, knows_own_delays=False)
+    made.take(np.delete(taken, 78))
+    made.take(taken[78:79])
+    assert made.fold.estimates == {}
+    assert made.folded() == made.measured()
+    assert made.folded().outages[0][1] == at(7.85)
+
+
+def test_nothing_is_settled_by_a_steady_state_that_goes_on() -> None:
+    chance = random.Random(3)
+    for _ in range(12):
+        errors = "".join("-" if chance.random() < 0.06 else "+" for _ in range(400))
+        played(stream(steady_s=(0, 1000), objective="85%", window=1.0, limit=200), errors)
+
+
 # what does not fit
 
 
@@ -152,9 +212,16 @@ def test_a_relapse_in_a_long_sustain_period_is_part_of_the_outage() -> None:
 
 
 def test_a_window_with_more_samples_than_are_kept_holds_those_that_are() -> None:
-    made = played(stream(window=20.0, objective="50%"), "+" * 200 + "-" * 100)
+    with patch.object(fold, "ROOM_FOR_WINDOWS", 1):
+        made = played(stream(window=20.0, objective="50%"), "+" * 200 + "-" * 100)
     assert LONG_WINDOW in made.fold.estimates
     assert made.folded().has_missed
+
+
+def test_there_is_more_room_for_a_long_window() -> None:
+    made = played(stream(window=20.0, objective="90%"), ("+" * 19 + "-") * 60 + "-" * 20)
+    assert made.fold.limit == 512 and made.fold.estimates == {}
+    assert made.folded() == Known(made.measured().outages, made.folded().share, has_missed=True)
 
 
 def test_an_outage_in_the_baseline_is_not_forgotten() -> None:
