@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 
 KEY = "GAMEDAY_SIGNING_KEY"
 PASSWORD = "GAMEDAY_SIGNING_KEY_PASSWORD"  # noqa: S105 - the name of a variable
@@ -39,9 +40,14 @@ def hide() -> None:
 
 
 def hidden(name: str) -> str | None:
-    """What such a variable said."""
-    hide()
-    return _hidden.get(name)
+    """What such a variable said, or says where nobody has hidden it: gameday may be a part of the process."""
+    return _hidden.get(name, os.environ.get(name))
+
+
+def of_child(wanted: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child, this process's by default, without what only gameday itself may see."""
+    found = os.environ if wanted is None else wanted
+    return {name: value for name, value in found.items() if name not in HIDDEN}
 
 
 def _start_anew() -> None:

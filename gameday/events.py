@@ -12,6 +12,11 @@ Entry = Mapping[str, Any]
 Words = Callable[[Entry], str]
 
 
+def _begun(entry: dict[str, Any]) -> str:
+    dry = entry.get("dry")
+    return f"run {entry['run_id']}" + (f", a dry run: its {dry} are not played" if dry else "")
+
+
 def _started(entry: Entry) -> str:
     role = f"[{entry['role']}]" if entry.get("role") else ""
     return f"{entry['kind']}: {entry['name']} {role}"
@@ -65,7 +70,7 @@ class Event(StrEnum):
 
     # the run
     CLOCK = "clock"
-    RUN = "run", "run {run_id}"
+    RUN = "run", _begun
     PERMITTED = "permitted", lambda entry: f"guardrails hold: {len(entry['guardrails'])}"
     WORKERS_AWAITED = "workers-awaited", "start {count} workers with: {command}"
     PHASE = "phase", "── {name}"
@@ -94,6 +99,7 @@ class Event(StrEnum):
         "no alarms are received any more: {reason}",
         "the receiver of alarms was lost: {reason}",
     )
+    HOOK_FAILED = "hook-failed", "{reason}"
     # how an undo goes
     UNDOING = "undoing", "undoing: {step} {detail}"
     SETTLING = "settling", "settling: {step} {detail}"

@@ -13,7 +13,9 @@ import json
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from gameday.errors import GamedayError
@@ -22,6 +24,8 @@ from gameday.places import Place
 KIND = "host"  # of a place
 LOCALHOST = "localhost"
 VARIABLE = "GAMEDAY_LIMITS"  # the children of a run find there what they may reach
+# of several runs in one process, each is told its own
+_of_run: ContextVar[str | None] = ContextVar("what a run may reach", default=None)
 # RFC 3986 without percent signs and `$` before the path: nothing there is decoded or filled in
 ADDRESS = re.compile(
     r"(?P<scheme>[A-Za-z]+)://"
@@ -154,21 +158,41 @@ def limit(scopes: Sequence[dict[str, Any]], most: dict[str, int] | None = None) 
 
     most: how many targets each step may break, one where it says nothing; None: as many as it likes.
     """
-    os.environ.pop(VARIABLE, None)
-    if scopes or most is not None:
-        tell(json.dumps({"scopes": list(scopes), "most": most}))
+    tell(json.dumps({"scopes": list(scopes), "most": most}) if scopes or most is not None else "")
 
 
 def told() -> str:
-    """What this process was told, for another one; empty when it has no limit."""
-    return os.environ.get(VARIABLE, "")
+    """What this process, or the run that this is within, was told; empty when it has no limit."""
+    found = _of_run.get()
+    return os.environ.get(VARIABLE, "") if found is None else found
 
 
 def tell(text: str) -> None:
     """Tell this process and its children what another one was told. Raises ValueError for other texts."""
-    if not isinstance(json.loads(text), dict):
+    if text and not isinstance(json.loads(text), dict):
         raise ValueError(text)
-    os.environ[VARIABLE] = text
+    if _of_run.get() is not None:
+        _of_run.set(text)
+    else:
+        hand_down(os.environ, text)
+
+
+def hand_down(environment: MutableMapping[str, str], text: str) -> None:
+    """Put what a process is told into its environment."""
+    if text:
+        environment[VARIABLE] = text
+    else:
+        environment.pop(VARIABLE, None)
+
+
+@contextmanager
+def within_run() -> Iterator[None]:
+    """Be told for one run, in this thread; others in this process keep what they were told."""
+    before = _of_run.set(told())
+    try:
+        yield
+    finally:
+        _of_run.reset(before)
 
 
 def scopes() -> list[dict[str, Any]]:

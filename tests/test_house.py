@@ -41,14 +41,13 @@ FLOORS = [
         "scopes",
         "state",
         "terms",
-        "__init__",
     },
     {"experiment"},
     {"observe", "measure", "faults", "lab"},
     {"guardrails"},
     {"evidence"},
     {"run"},
-    {"cli", "testing", "__main__"},
+    {"cli", "testing", "__main__", "__init__"},
 ]
 # on one floor, the measuring core is pure and faults know nothing of runs or measurements
 STRANGERS = {("measure", "observe"), ("measure", "faults"), ("faults", "measure"), ("faults", "observe")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -139,7 +139,7 @@ def given(wanted: Asked) -> Given:
 
     found = read(map(Path, wanted.var_files))
     os.environ.update(found.environment)
-    return found
+    return replace(found, control_files=wanted.control_files)
 
 
 @dataclass(frozen=True, slots=True)

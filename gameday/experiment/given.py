@@ -21,11 +21,16 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Values by name; secrets by group and name. environment: what a `.env` file sets."""
+    """Values by name; secrets by group and name. environment: what `.env` files set. paths: of all.
+
+    control_files: those of `--control-file`, whose code runs too.
+    """
 
     configuration: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, Any] = field(default_factory=dict, repr=False)
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    paths: tuple[str, ...] = ()
+    control_files: tuple[str, ...] = ()
 
     def orders(self) -> Mapping[str, Any]:
         """What the engine is told; the environment it inherits."""
@@ -34,7 +39,8 @@ class Given:
 
 def read(paths: Iterable[Path]) -> Given:
     """Read them; a later file wins. Raises InvalidInput with the first thing that is wrong in one."""
-    given = Given()
+    paths = tuple(paths)
+    given = Given(paths=tuple(str(path.absolute()) for path in paths))
     for path in paths:
         try:
             text = read_text(path, LARGEST_BYTES)

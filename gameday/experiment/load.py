@@ -136,7 +136,7 @@ class _Check:
     def say(self, path: positions.Path, message: str, on_key: bool, may_be_a_note: bool = False) -> None:
         """Something is wrong, unless it is a note in a file that has nothing of gameday's."""
         if may_be_a_note and self.is_plain:
-            self.warn(path, f"{message} Until then it is a note, as for Chaos Toolkit")
+            self.warn(path, f"taken for a note, as nothing in this file is gameday's: {message}")
         else:
             (self.at_key if on_key else self.at_value)(path, message)
 

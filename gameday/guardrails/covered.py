@@ -48,6 +48,7 @@ def covered(experiment: Experiment, salt: str) -> Covered:
     files = {os.path.relpath(path, home): digest_of(path) for path in sorted(files_of(experiment))}
     named = {f"${name}": os.environ.get(name) for name in sorted(set(variables_of(experiment.document)))}
     given = {f"--var {name}": value for name, value in sorted(experiment.variables.items())}
+    given |= {f"--var-file {group}": values for group, values in sorted(experiment.given.secrets.items())}
     return Covered(files, {name: _slow(value, salt) for name, value in {**named, **given}.items()})
 
 
@@ -87,6 +88,8 @@ def files_of(experiment: Experiment) -> set[Path]:
         locustfile = (experiment.path.parent / load.locustfile).resolve()
         folders.append(locustfile.parent)
         found.add(locustfile)
+    # an approval covers none, so that who runs with one asks for another approval
+    found |= {Path(path).resolve() for path in experiment.given.control_files}
     for call in calls(experiment.document):
         found |= set(_called(call.provider, folders))
     return _imported_by(found, folders)

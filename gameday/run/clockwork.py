@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from gameday.measure.history import Step, started
 from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.processes import Identity
-from gameday.run import inbox, logs, signals
+from gameday.run import inbox, logs
 from gameday.run.claim import Claim, Renewal
 from gameday.run.crew import TICK_S, Crew, Lost, undoer
 from gameday.run.custody import Custody
@@ -32,7 +31,6 @@ from gameday.run.held import Held
 from gameday.run.inbox import Inbox
 from gameday.run.launch import Launch
 from gameday.run.options import Options
-from gameday.run.outcome import UNDO_OWED
 from gameday.run.receiving import Receiving
 from gameday.run.reserve import Reserve
 from gameday.run.timeline import Timeline
@@ -42,6 +40,18 @@ from gameday.run.watch import Watch
 
 class Halt(Exception):
     """The run must stop now, undo everything and say why."""
+
+
+class Stop:
+    """Asks a run to halt, from any thread: `stop("why")`. What is broken is undone all the same."""
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+
+    def __call__(self, why: str = "stopped by its caller") -> None:
+        """Ask; the first reason is the one that counts."""
+        if self.why is None:
+            self.why = why
 
 
 class Clockwork:
@@ -55,6 +65,7 @@ class Clockwork:
         claim: Claim,
         view: View,
         launch: Launch,
+        stop: Stop,
     ) -> None:
         folder = custody.pack
         self.experiment = experiment
@@ -80,7 +91,7 @@ class Clockwork:
         self.guardian = launch.guardian(self.guardian_orders(claim), folder.logs / "guardian.log")
         self.phases: dict[str, int] = {}
         self.steps: list[Step] = []
-        self.signalled: str | None = None
+        self.stop = stop
 
     @property
     def pack(self) -> Pack:
@@ -117,8 +128,8 @@ class Clockwork:
         """One tick. Raises Halt when the run must stop, Lost when something that must live has ended."""
         self.crew.listen(self.heard, within_s)
         self.watch_on()
-        if self.signalled is not None:
-            raise Halt(self.signalled)
+        if self.stop.why is not None:
+            raise Halt(self.stop.why)
         self.keep_the_claim()
         if why := self.timeline.check():
             raise Halt(why)
@@ -190,28 +201,11 @@ class Clockwork:
         self.timeline.add(Event.ABORTED, reason=f"gameday itself failed: {type(error).__name__}: {error}")
         logs.note_failure(self.pack.logs)
 
-    def signals_heard(self) -> AbstractContextManager[None]:
-        """Ctrl-C and SIGTERM halt the run; a second one hands it to the guardian. SIGHUP is survived."""
-
-        def hear(name: str) -> None:
-            if self.signalled is not None:
-                self.hand_over(name)
-            self.signalled = f"{name} was received"
-
-        return signals.heard(hear)
-
     def hand_over(self, name: str) -> None:
-        """Say what is still owed and leave it to the guardian, which goes on as soon as this process ends."""
-        try:
-            owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
-            self.timeline.add(
-                Event.HANDED_OVER, reason=f"{name} again; the guardian goes on. Still owed: {owed}"
-            )
-            sys.stdout.write(f"{self.pack.folder}\n")
-            sys.stdout.flush()
-            self.view.drain()
-        finally:
-            os._exit(UNDO_OWED)
+        """Say what is still owed, and that it is left to the guardian."""
+        owed = ", ".join(entry.step for entry in self.custody.undo_log.owed()) or "nothing"
+        reason = f"{name} again; the guardian goes on. Still owed: {owed}"
+        self.timeline.add(Event.HANDED_OVER, reason=reason)
 
     def undo_what_is_owed(self, tick: Callable[[], None]) -> None:
         """Play the undo log. An undo may take its time: meanwhile `tick` is called as time passes."""

@@ -24,8 +24,7 @@ Dictionary = dict[str, Any]
 class Declared:
     """The declared undos of one experiment.
 
-    variables, secrets: what the command line set of its configuration and its secrets. dry: what of it is not
-    played.
+    variables, secrets: what the command line set of its configuration and its secrets.
     """
 
     def __init__(self, experiment: Dictionary, variables: Dictionary, secrets: Dictionary) -> None:
@@ -33,7 +32,6 @@ class Declared:
         self.configuration = {name: variables.get(name, value) for name, value in configuration.items()}
         self.secrets: Dictionary = experiment.get("secrets") or {}
         self.given = secrets
-        self.dry: Any = experiment.get("dry")
 
     def owe(self, activity: Dictionary, configuration: Any) -> None:
         """Log the undo that an action declares, before the action acts; whoever cannot must not play it.

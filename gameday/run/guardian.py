@@ -18,7 +18,8 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from gameday import redact
+from gameday import hosts, redact
+from gameday.environment import of_child
 from gameday.processes import Identity, has_ended, python
 from gameday.run.children import open_log
 from gameday.run.lifeline import READ_AT_ONCE, SILENT_S, End, Heart, Lifeline, PipeHeart, PipeLifeline
@@ -44,9 +45,17 @@ class Guardian:
     def _start(self) -> None:
         command = python("gameday.run.guardian")
         held = tuple(self.orders["claim"].get("descriptors", ()))
+        told = of_child()
+        hosts.hand_down(told, hosts.told())
         with open_log(self.log) as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, pass_fds=held
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=held,
+                env=told,
             )
         pipe = cast(BinaryIO, self.process.stdin)
         pipe.write(json.dumps(self.orders).encode() + b"\n")
@@ -71,6 +80,10 @@ class Guardian:
         """Tell it that the runner runs, and for how long it may be silent; `inf` when nothing is broken."""
         self.heart.beat(within_s)
 
+    def leave(self) -> None:
+        """Tell it that nobody works on the run any more, though the runner's process may live on."""
+        self.heart.leave()
+
     def release(self) -> None:
         """Tell it that the run has come to its end."""
         self.heart.done()
@@ -94,7 +107,8 @@ def guard(lifeline: Lifeline, orders: dict[str, Any]) -> None:
     """Watch until the run has ended, or the runner is gone or stands still; then recover the run."""
     reason = watch(lifeline)
     if reason is not None:
-        lifeline.cut()
+        if reason != End.LEFT.value:
+            lifeline.cut()
         recover_now(orders, reason)
 
 

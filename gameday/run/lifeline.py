@@ -1,7 +1,8 @@
 """What a guardian hears of its runner, and how it makes sure that that one does nothing more.
 
 Here it is a pipe whose other end only the runner has. A line there is a heartbeat: for how many seconds the
-runner may be silent. The line `done` is a clean end; the end of the pipe without it is the runner's.
+runner may be silent. The line `done` is a clean end, and `left` one that leaves work behind; the end of
+the pipe without any is the runner's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import BinaryIO, Protocol
 
 from gameday.processes import Identity
 
-DONE = "done"
+DONE, LEFT = "done", "left"
 READ_AT_ONCE = 65_536
 BEAT_EVERY_S = 1.0
 # how long a runner may be silent, unless it has said otherwise; a busy host and a slow disk take their time
@@ -27,6 +28,7 @@ class End(Enum):
 
     DONE = "the run has come to its end"
     GONE = "the runner disappeared"
+    LEFT = "the runner failed, and has left the run"
 
 
 class Lifeline(Protocol):
@@ -52,6 +54,9 @@ class Heart(Protocol):
     def done(self) -> None:
         """Tell that the run has come to its end."""
 
+    def leave(self) -> None:
+        """Tell that the runner will do nothing more for the run, though its process may live on."""
+
 
 class PipeHeart:
     """The runner's end of a pipe; whoever has gone at its other end hears nothing."""
@@ -73,6 +78,10 @@ class PipeHeart:
         self._say(DONE)
         with contextlib.suppress(BrokenPipeError):
             self.pipe.close()
+
+    def leave(self) -> None:
+        """Tell it. The pipe stays open: its end would mean that the runner is gone."""
+        self._say(LEFT)
 
     def _say(self, word: str) -> None:
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
@@ -101,7 +110,8 @@ class PipeLifeline:
 
     def _words(self) -> list[float | End]:
         *lines, self.said = self.said.split(b"\n")
-        return [End.DONE if line == DONE.encode() else float(line) for line in lines]
+        ends = {DONE.encode(): End.DONE, LEFT.encode(): End.LEFT}
+        return [ends.get(line) or float(line) for line in lines]
 
     @property
     def is_stopped(self) -> bool:

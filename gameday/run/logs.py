@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from gameday import redact
@@ -20,7 +21,25 @@ from gameday.processes import has_ended
 FILTER = Path(redact.__file__).with_name("filter.py")
 LAST_WORDS_S = 2.0
 
-_filters: list[subprocess.Popen[bytes]] = []
+Filters = list[subprocess.Popen[bytes]]
+_of_process: Filters = []
+# of several runs in one process, none waits for the words of another's children
+_of_run: ContextVar[Filters | None] = ContextVar("the filters of a run", default=None)
+
+
+@contextmanager
+def within_run() -> Iterator[None]:
+    """Start the filters of one run, in this thread."""
+    before = _of_run.set([])
+    try:
+        yield
+    finally:
+        _of_run.reset(before)
+
+
+def _filters() -> Filters:
+    found = _of_run.get()
+    return _of_process if found is None else found
 
 
 @contextmanager
@@ -35,10 +54,20 @@ def writer(log: Path) -> Iterator[int]:
         os.close(descriptor)
         return
     text_out, text_in = os.pipe()
+    if not pour(text_out, log):  # on a machine that can start no more than the child itself, the child counts
+        _to_nowhere(text_in)
+    try:
+        yield text_in
+    finally:
+        os.close(text_in)
+
+
+def pour(text_out: int, log: Path) -> bool:
+    """Let the end of a pipe go into the log, cleaned; whether that can be. The descriptor is closed."""
     secrets_out, secrets_in = os.pipe()
     command = [sys.executable, "-I", "-S", str(FILTER), str(secrets_out), str(log)]
     try:
-        _filters.append(
+        _filters().append(
             subprocess.Popen(
                 command,
                 stdin=text_out,
@@ -50,15 +79,12 @@ def writer(log: Path) -> Iterator[int]:
         )
         with os.fdopen(secrets_in, "w", closefd=False) as secrets:
             json.dump(redact.known(), secrets)
-    except OSError:  # on a machine that can start no more than the child itself, the child counts
-        _to_nowhere(text_in)
+    except OSError:
+        return False
     finally:
         for descriptor in (text_out, secrets_out, secrets_in):
             os.close(descriptor)
-    try:
-        yield text_in
-    finally:
-        os.close(text_in)
+    return True
 
 
 def note_failure(folder: Path) -> None:
@@ -89,6 +115,6 @@ def _to_nowhere(descriptor: int) -> None:
 def finish() -> None:
     """Wait until the filters have written the last words of children that are gone."""
     until_s = time.monotonic() + LAST_WORDS_S
-    for process in _filters:
+    for process in _filters():
         has_ended(process, max(0.0, until_s - time.monotonic()))  # what still prints may go on
-    _filters.clear()
+    _filters().clear()

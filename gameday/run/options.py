@@ -8,6 +8,8 @@ from pathlib import Path
 from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
 from gameday.run.asked import AS_THE_FILE_SAYS, Asked
+from gameday.run.children import Engine
+from gameday.run.hooks import Hook
 from gameday.run.receiving import Listening
 
 NO_RULES = Permit(())
@@ -20,7 +22,8 @@ class Options:
 
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
     evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
-    listening: where alarms come in, None for nowhere.
+    listening: where alarms come in, None for nowhere. engine: one that has validated it and
+    waits, None to start one. hooks: who is told of the start and the end, beside the entry points.
     """
 
     results: Path
@@ -32,3 +35,5 @@ class Options:
     books: str | None = None
     claims: str | None = None
     listening: Listening | None = None
+    engine: Engine | None = None
+    hooks: tuple[Hook, ...] = ()

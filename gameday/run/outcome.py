@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gameday.errors import NotRecorded
 from gameday.evidence.pack import Pack
@@ -14,10 +15,20 @@ UNDO_OWED = 5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished run."""
+    """A finished run: its folder, and its record, whose `verdict` is passed, failed, inconclusive, …"""
 
     pack: Pack
     record: Record
+
+    @property
+    def verdict(self) -> str:
+        """What came of it."""
+        return self.record.verdict
+
+    @property
+    def folder(self) -> Path:
+        """Where its evidence lies."""
+        return self.pack.folder
 
     @property
     def exit_code(self) -> int:
@@ -27,7 +38,7 @@ class Outcome:
 
 
 class LeftToTheGuardian(NotRecorded):
-    """gameday itself failed where it puts everything back. The guardian goes on once this process ends."""
+    """gameday itself failed where it puts everything back. The guardian goes on."""
 
     def __init__(self, pack: Pack, error: Exception) -> None:
         super().__init__(

@@ -7,6 +7,8 @@ disposable child, and the runner still undoes and records.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +23,14 @@ from gameday.measure.moments import inject_ns
 from gameday.measure.plan import plan_of
 from gameday.observe.load import running_users, worker_command
 from gameday.run import logs, rollbacks
-from gameday.run.claim import claim_on
-from gameday.run.clockwork import Clockwork, Halt
+from gameday.run.claim import Claim, claim_on
+from gameday.run.clockwork import Clockwork, Halt, Stop
 from gameday.run.crew import Lost
 from gameday.run.custody import Custody
+from gameday.run.hooks import Hooks, News
 from gameday.run.judge import judge
 from gameday.run.launch import AS_PROCESSES, Launch
+from gameday.run.lock import Lock
 from gameday.run.options import Options
 from gameday.run.outcome import LeftToTheGuardian, Outcome
 from gameday.run.preflight import check_unfinished
@@ -37,19 +41,37 @@ LOOK_FOR_RECOVERY_EVERY_S = 0.5
 START_WITHIN_S = 60.0
 READ_BACK_WITHIN_S = 300.0
 
+GIVEN_UP = (KeyboardInterrupt, SystemExit)
+Hearing = Callable[[Clockwork], AbstractContextManager[object]]
+
 
 class Unsteady(Exception):
     """The steady state does not hold, so nothing will be broken."""
 
 
-def run(experiment: Experiment, options: Options, view: View, launch: Launch = AS_PROCESSES) -> Outcome:
-    """Play an experiment whose activities have been validated.
+def run(
+    experiment: Experiment,
+    options: Options,
+    view: View,
+    launch: Launch = AS_PROCESSES,
+    stop: Stop | None = None,
+    hearing: Hearing = nullcontext,
+) -> Outcome:
+    """Play an experiment whose activities have been validated; in any thread, and several in one process.
 
-    Raises GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to
-    put back, when its folder can no longer be written.
+    stop: what may halt it from outside. hearing: what may, such as signals, while it plays. Raises
+    GamedayError, with nothing touched, when it cannot begin; NotRecorded, with everything tried to put back,
+    when its folder can no longer be written.
     """
     if options.asked.dry is not None:
         experiment = unwatched(experiment)
+    with redact.within_run(), hosts.within_run(), logs.within_run():
+        return _run(experiment, options, Unfailing(view), launch, stop or Stop(), hearing)
+
+
+def _run(
+    experiment: Experiment, options: Options, view: View, launch: Launch, stop: Stop, hearing: Hearing
+) -> Outcome:
     check_unfinished(experiment, options.results)
     claim = claim_on(experiment, options.claims)
     claim.take()
@@ -68,13 +90,16 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
         custody.end()
         raise
     claim.sign(str(folder.folder))
-    view = Unfailing(view)
-    game = Run(experiment, options, custody, claim, view, launch)
+    game = Run(experiment, options, custody, claim, view, launch, stop)
+    hooks = Hooks(options.hooks, view, News.of(experiment, folder))
     try:
-        with game.signals_heard(), view:
-            game.play()
-    except Exception as error:
+        with hearing(game), view:
+            game.play(hooks)
+    except (Exception, *GIVEN_UP) as error:
         logs.note_failure(game.pack.logs)
+        _leave(game, lock, claim)
+        if isinstance(error, GIVEN_UP):
+            raise
         raise LeftToTheGuardian(game.pack, error) from error
     hosts.limit(())
     game.guardian.beat(math.inf)
@@ -85,13 +110,25 @@ def run(experiment: Experiment, options: Options, view: View, launch: Launch = A
     except NotRecorded:
         game.guardian.release()  # it could do no more
         raise
+    except GIVEN_UP:
+        _leave(game, lock, claim)
+        raise
     game.guardian.release()
     if not custody.undo_log.owed():
         custody.end()
     lock.release()
     claim.let_go()
     view.end(custody.pack, record, sealed)
-    return Outcome(custody.pack, record)
+    outcome = Outcome(custody.pack, record)
+    hooks.ended(outcome)
+    return outcome
+
+
+def _leave(game: Run, lock: Lock, claim: Claim) -> None:
+    """Leave the run to its guardian. This process may go on, and whatever it is part of with it."""
+    lock.release()
+    claim.let_go()
+    game.guardian.leave()
 
 
 def unwatched(experiment: Experiment) -> Experiment:
@@ -103,12 +140,14 @@ def unwatched(experiment: Experiment) -> Experiment:
 class Run(Clockwork):
     """One run, phase by phase."""
 
-    def play(self) -> None:
+    def play(self, hooks: Hooks) -> None:
         """The game day's programme."""
         self.timeline.tie_clocks()
         dry: dict[str, Any] = {} if self.options.asked.dry is None else {"dry": self.options.asked.dry}
         self.timeline.add(Event.RUN, run_id=self.pack.run_id, title=self.experiment.title, **dry)
         self.inbox.open()
+        for trouble in hooks.started():
+            self.timeline.add(Event.HOOK_FAILED, reason=trouble)
         self.permitted()
         try:
             self.begin()
@@ -145,7 +184,8 @@ class Run(Clockwork):
         """Start everything, let the load warm up."""
         if self.receiving is not None:
             self.receiving.start()
-        self.crew.start_engine(list(self.options.variables), self.options.rollbacks, self.options.asked)
+        options = self.options
+        self.crew.start_engine(list(options.variables), options.rollbacks, options.asked, options.engine)
         self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
         self.crew.start_recorders()
         self.until(lambda: self.crew.is_ready, START_WITHIN_S, "the recorders")

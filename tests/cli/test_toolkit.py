@@ -60,6 +60,23 @@ def test_a_copy_that_cannot_be_written_is_said_before_anything_is_touched(tmp_pa
     assert toolkit.Copies.of(told("--log-file", "x.log", "--no-log-file")).log is None
 
 
+def test_an_approval_covers_what_files_give(tmp_path: Path) -> None:
+    from gameday.experiment.given import Given
+    from gameday.experiment.load import load
+    from gameday.guardrails.covered import covered
+
+    path, control = tmp_path / "x.yaml", tmp_path / "c.yaml"
+    path.write_text("title: t\ndescription: d\nmethod: []\nsecrets: {of: {token: abcdef}}\n")
+    control.write_text("{}")
+    agreed = covered(load(path), "salt")
+    for given, name in (
+        (Given(control_files=(str(control),)), "c.yaml"),
+        (Given(secrets={"of": {"token": "ghijkl"}}), "--var-file of"),
+        (Given(configuration={"who": "x"}), "--var who"),
+    ):
+        assert covered(load(path, {}, given), "salt").differences(agreed) == [name]
+
+
 def test_a_digest_is_for_an_address() -> None:
     done = CliRunner().invoke(drills.run, ["x.yaml", "--sha256", "0" * 64])
     assert isinstance(done.exception, GamedayError) and "from an address" in str(done.exception)

@@ -121,6 +121,7 @@ class Board:
     beats: int = 0
     within_s: float = SILENT_S
     is_done: bool = False
+    is_left: bool = False
     is_cut: bool = False
 
 
@@ -136,6 +137,9 @@ class BoardHeart:
     def done(self) -> None:
         self.board.is_done = True
 
+    def leave(self) -> None:
+        self.board.is_left = True
+
 
 class BoardLifeline:
     """The guardian's end: on another host, so it sees nothing of the runner but what is written down."""
@@ -149,6 +153,8 @@ class BoardLifeline:
     def heard(self, within_s: float) -> list[float | End]:
         if self.board.is_done:
             return [End.DONE]
+        if self.board.is_left:
+            return [End.LEFT]
         if self.board.beats == self.seen:
             return []
         self.seen = self.board.beats

@@ -97,6 +97,14 @@ def test_a_guardian_that_hears_nothing_more_cuts_the_runner_off_before_it_recove
     assert done == [("the runner hung, and was not heard of for 50 ms", True)]
 
 
+def test_a_runner_that_has_left_its_run_is_not_cut_off_though_the_run_is_recovered(line: Line) -> None:
+    line.heart.leave()
+    reasons: list[str] = []
+    with patch.object(guardian, "recover_now", lambda _, reason: reasons.append(reason)):
+        guardian.guard(line.lifeline, {})
+    assert reasons == [End.LEFT.value] and not line.is_cut()
+
+
 def test_a_guardian_recovers_nothing_after_a_clean_end(line: Line) -> None:
     line.heart.done()
     with patch.object(guardian, "recover_now", lambda *_: pytest.fail("it recovers")):

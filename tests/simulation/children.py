@@ -299,20 +299,21 @@ class Guardian(Started):
         self.replace()
 
     def replace(self) -> None:
-        self.is_done = False
+        self.is_done = self.is_left = False
         self.heard_ns, self.within_s = clock.now_ns(), SILENT_S
         self.runner = self.machine.me()
         self.process = self.machine.spawn("guardian", self.watch, None)
 
     def watch(self) -> None:
-        self.machine.give_way(until=lambda: self.is_done or not self.runner.is_alive)
+        self.machine.give_way(until=lambda: self.is_done or self.is_left or not self.runner.is_alive)
         if self.is_done:
             return
         self.machine.pause(IMPORTS_S)
         custody = Custody.load(Path(self.orders["custody"]))
         if custody is None or custody.about is None:
             return
-        reason = "the runner disappeared; the guardian put everything back"
+        how = "failed, and has left the run" if self.is_left else "disappeared"
+        reason = f"the runner {how}; the guardian put everything back"
         sealing = Sealing(**self.orders["sealing"])
         rollbacks = Rollbacks.of(custody.about)
         with taken_over(self.orders["claim"]) as keep_it:
@@ -324,6 +325,10 @@ class Guardian(Started):
         if self.runner.is_alive and now_ns - self.heard_ns > self.within_s * clock.NS_PER_S:
             self.machine.silences.append(f"the runner was silent for {(now_ns - self.heard_ns) / 1e9:g} s")
         self.heard_ns, self.within_s = now_ns, within_s
+
+    def leave(self) -> None:
+        self.machine.point("leaves the run to the guardian")
+        self.is_left = True
 
     def release(self) -> None:
         self.machine.point("releases the guardian")

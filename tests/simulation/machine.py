@@ -23,6 +23,7 @@ from unittest.mock import patch
 from greenlet import getcurrent, greenlet
 
 from gameday import clock, files, processes
+from gameday.cli import signals
 from gameday.evidence import keep
 from gameday.run import clockwork, crew, held, lock, reserve, timeline
 
@@ -289,7 +290,7 @@ class Machine:
         old = {number: signal.getsignal(number) for number in numbers}
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        kernels = (files, held, lock, reserve, timeline, clockwork, processes)
+        kernels = (files, held, lock, reserve, timeline, clockwork, processes, signals)
         places = [(module, "os", own) for module in kernels]
         places += [
             (clock, "now_ns", self.now_ns),

@@ -13,6 +13,7 @@ import pytest
 
 from gameday import files
 from gameday.chain import Chain
+from gameday.cli import signals
 from gameday.evidence import keep
 from gameday.faults import logbook
 from gameday.faults.undolog import UndoLog
@@ -76,7 +77,7 @@ RULES: dict[str, tuple[Any, str, Any, Callable[[], Iterator[Fate]]]] = {
     "an undo is read back": (Answer, "of", believe, lambda: once("declared", ("a", ("lies",)))),
     "an undo that fails stops no other": (Undoer, "play", stop_at_a_failure, lambda: once("plain", STUCK)),
     "a halt is recorded": (Run, "halted", lambda *_: None, lambda: every("SIGINT", "plain", step=9)),
-    "signals halt": (Run, "signals_heard", nullcontext, lambda: every("SIGTERM", "plain", step=9)),
+    "signals halt": (signals, "heard", nullcontext, lambda: every("SIGTERM", "plain", step=9)),
     "what runs on is ended": (
         recovery,
         "end_left_over",

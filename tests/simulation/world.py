@@ -18,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from gameday import state
+from gameday.cli import signals
 from gameday.errors import GamedayError, NotRecorded
 from gameday.events import Event
 from gameday.evidence import keep
@@ -93,7 +94,8 @@ class World:
 
         def play() -> int:
             options = Options(self.results, books=self.books, claims=self.claims)
-            return run(experiment(self.name), options, self.view, self.launch).exit_code
+            ended = run(experiment(self.name), options, self.view, self.launch, hearing=signals.heard)
+            return ended.exit_code
 
         return self.command("runner", play)
 
