@@ -16,7 +16,8 @@ from collections.abc import Mapping
 KEY = "GAMEDAY_SIGNING_KEY"
 PASSWORD = "GAMEDAY_SIGNING_KEY_PASSWORD"  # noqa: S105 - the name of a variable
 TIME_STAMP = "GAMEDAY_TIME_STAMP"
-HIDDEN = (KEY, PASSWORD)
+TOKEN = "GAMEDAY_LISTEN_TOKEN"  # noqa: S105 - the name of a variable
+HIDDEN = (KEY, PASSWORD, TOKEN)
 HANDED_OVER = "GAMEDAY_HANDED_OVER"  # the descriptor on which the new start finds them
 
 _hidden: dict[str, str] = {}

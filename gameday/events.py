@@ -26,12 +26,19 @@ def _ended(entry: Entry) -> str:
     return f"  {entry['status']}  {entry.get('proof') or entry.get('error') or ''}"
 
 
+def question(entry: Entry) -> str:
+    """What an `asked` event asks, with its choices and its limit."""
+    among = f" ({', '.join(entry['choices'])})" if entry["choices"] else ""
+    return f"{entry['what']}{among}; within {spoken(entry['within_s'])}"
+
+
+def how_to_answer(entry: Entry) -> str:
+    """The command that answers what an `asked` event asks."""
+    return f"gameday say answer {entry['choices'][0] if entry['choices'] else 'TEXT'} --ask {entry['id']}"
+
+
 def _asked(entry: Entry) -> str:
-    choices = entry["choices"]
-    among = f" ({', '.join(choices)})" if choices else ""
-    answer = choices[0] if choices else "TEXT"
-    how = f"gameday say answer {answer} --ask {entry['id']}"
-    return f"asked: {entry['what']}{among}; within {spoken(entry['within_s'])} answer with: {how}"
+    return f"asked: {question(entry)} answer with: {how_to_answer(entry)}"
 
 
 def _said(word: str) -> Words:
@@ -89,8 +96,8 @@ class Event(StrEnum):
     )
     RECEIVER_LOST = (
         "receiver-lost",
-        "the receiver of alarms has ended; the run goes on without it",
-        "the receiver of alarms ended (exit code {exit_code})",
+        "no alarms are received any more: {reason}",
+        "the receiver of alarms was lost: {reason}",
     )
     HOOK_FAILED = "hook-failed", "{reason}"
     # how an undo goes

@@ -11,6 +11,7 @@ import click
 
 from gameday.cli import toolkit
 from gameday.cli.options import (
+    FILE,
     KEY,
     PLAIN,
     RESULTS,
@@ -50,6 +51,10 @@ class GivenUp(GamedayError):
 @KEY
 @TIME_STAMP
 @TRUST
+@click.option("--listen", metavar="IP:PORT", help="Receive alarms there, of Alertmanager or Grafana.")
+@click.option(
+    "--listen-token-file", type=FILE, help="The token that they must have. Default: GAMEDAY_LISTEN_TOKEN."
+)
 @PLAIN
 @toolkit.options
 def run(
@@ -59,6 +64,8 @@ def run(
     rollbacks: str | None,
     key: str | None,
     time_stamp: str | None,
+    listen: str | None,
+    listen_token_file: Path | None,
     plain: bool,
     **told: Any,
 ) -> None:
@@ -70,7 +77,9 @@ def run(
     copies = toolkit.Copies.of(told)
     source = taken(file, told["sha256"], verify_tls=not told["no_verify_tls"])
     asked = toolkit.asked(told)
-    outcome, destination = played(source, variables, results, rollbacks, plain, key, time_stamp, asked)
+    listening = None if listen is None else (listen, listen_token_file)
+    how = (key, time_stamp, asked, listening)
+    outcome, destination = played(source, variables, results, rollbacks, plain, *how)
     copies.make(outcome.pack)
     end(outcome, destination)
 

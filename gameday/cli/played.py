@@ -26,8 +26,12 @@ def played(
     key: str | None = None,
     time_stamp: str | None = None,
     asked: Asked | None = None,
+    listen: tuple[str, Path | None] | None = None,
 ) -> tuple[Outcome, Destination]:
-    """Load, check that everything answers, and run; where the run goes."""
+    """Load, check that everything answers, and run; where the run goes.
+
+    listen: where to receive alarms, and the file of their token.
+    """
     from gameday.experiment.load import load
     from gameday.run.asked import AS_THE_FILE_SAYS
     from gameday.run.preflight import check_activities, check_reachable, start_validation
@@ -41,15 +45,17 @@ def played(
     from gameday.guardrails.check import check
     from gameday.run.live import view_of
     from gameday.run.options import Options
+    from gameday.run.receiving import Listening
     from gameday.run.runner import run
 
     how = sealing(key, time_stamp, source.path)
+    listening = None if listen is None else Listening.at(*listen)
     check_activities(experiment, validation)
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
     destination = Destination.of(results)
-    options = Options(destination.folder, variables, rollbacks, asked, permit, how)
+    options = Options(destination.folder, variables, rollbacks, asked, permit, how, listening=listening)
     return run(experiment, options, view_of(plain), hearing=signals.heard), destination
 
 

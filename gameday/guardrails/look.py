@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gameday import hosts
+from gameday import asking, hosts
 from gameday.errors import GamedayError
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO, Call, calls
 from gameday.experiment.load import Experiment
@@ -178,7 +178,15 @@ class Look:
             return self._made(does=does, unknown=str(error))
         return self._made(does=does, places=there, targets=(url,), hit=1)
 
+    def _asks(self) -> Touch:
+        """A question to people touches nothing."""
+        told = self.shown if isinstance(self.shown, dict) else {}
+        within = told.get("within", asking.USUAL_WAIT)
+        return self._made(does=f"asks people, within {within}: {told.get('what', '')}", is_declarable=False)
+
     def _python(self, module: str, func: str) -> Touch:
+        if module == asking.__name__:
+            return self._asks()
         does = f"calls {module}.{func}"
         try:
             function = finders.function_of(self.provider)

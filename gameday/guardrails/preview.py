@@ -75,7 +75,7 @@ def _targets(touch: Touch) -> str:
     names += f" and {more} more" if more > 0 else ""
     if touch.found is not None:
         names = f"{touch.hit} of {touch.found}" + (f": {names}" if names else "")
-    return f"{names} on {where}" if names else where
+    return f"{names} on {where}" if names else where or "nothing"
 
 
 def _guardrails(permit: Permit) -> Iterator[str]:

@@ -61,11 +61,16 @@ class Child(Started):
         os.set_blocking(inbox, False)
 
     @classmethod
-    def recorder(cls, name: str, module: str, orders: dict[str, Any], log: Path) -> Child:
-        """Start a recorder module; its orders come on standard input, which stays open as its lifeline."""
+    def recorder(
+        cls, name: str, module: str, orders: dict[str, Any], log: Path, held: tuple[int, ...] = ()
+    ) -> Child:
+        """Start a recorder module; its orders come on standard input, which stays open as its lifeline.
+
+        held: descriptors that it inherits.
+        """
         orders_out, orders_in = os.pipe()
         messages_out, messages_in = os.pipe()
-        process = _start(python(module), log, stdin=orders_out, stdout=messages_in)
+        process = _start(python(module), log, stdin=orders_out, stdout=messages_in, pass_fds=held)
         os.close(orders_out)
         os.close(messages_in)
         child = cls(name, process, messages_out, orders_in)

@@ -31,6 +31,7 @@ from gameday.run.held import Held
 from gameday.run.inbox import Inbox
 from gameday.run.launch import Launch
 from gameday.run.options import Options
+from gameday.run.receiving import Receiving
 from gameday.run.reserve import Reserve
 from gameday.run.timeline import Timeline
 from gameday.run.view import Now, View
@@ -76,6 +77,8 @@ class Clockwork:
         self.plan = keep.as_recorded(plan_of(experiment.blocks))
         self.timeline = Timeline(folder.timeline)
         self.timeline.listeners.append(view.event)
+        listening = options.listening
+        self.receiving = Receiving(listening, custody, self.timeline) if listening is not None else None
         self.watch = Watch(folder.raw, self.plan)
         self.renewal = Renewal(claim)
         self.crew = Crew(experiment, custody, launch, claim.shared())
@@ -158,6 +161,8 @@ class Clockwork:
     def watch_on(self) -> None:
         """Read what is new, hear what is said, and show what is going on."""
         self.guardian.beat()
+        if self.receiving is not None:
+            self.receiving.look()
         self.inbox.take_in()
         self.desk.expire(clock.now_ns())
         self.watch.read_on(self.steady)

@@ -24,7 +24,7 @@ from gameday.run.desk import Desk
 from gameday.run.messages import Message, Odd
 from gameday.run.timeline import Timeline
 
-NAME, READER, SET_ASIDE = "inbox", ".reader", ".set-aside"
+NAME, CLOSED, READER, SET_ASIDE = "inbox", "inbox-closed", ".reader", ".set-aside"
 # files looked at, and messages taken in, at one tick; the rest waits for the next
 LOOKED_AT, AT_ONCE = 2_000, 10
 MOST_OF_PEOPLE, MOST_ALARMS, MOST_ODD = 1_000, 1_000, 100
@@ -60,19 +60,28 @@ class Inbox:
                 self._take(path)
 
     def close(self) -> None:
-        """Take in what has come last, and let nothing more come."""
+        """Let nothing more come, and take in what has come until then."""
+        closed = self.folder.with_name(CLOSED)
+        with suppress(OSError):  # whoever is about to drop something is told that nobody hears it
+            self.folder.rename(closed)
+        self.folder = closed
         for _ in range(LOOKED_AT // AT_ONCE):
             before = len(self.heard)
             self.take_in()
             if len(self.heard) == before:
                 break
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.timeline.trouble is None:
+            shutil.rmtree(closed, ignore_errors=True)
 
     def take_in_left(self) -> None:
         """Take in what somebody else's run has left, but for what it has chained already."""
         self.heard |= {
             str(event["message"]) for event in read_lines(self.timeline.path) if "message" in event
         }
+        opened, self.folder = self.folder, self.folder.with_name(CLOSED)
+        self.take_in()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = opened
         self.close()
 
     def _waiting(self) -> Iterator[Path]:

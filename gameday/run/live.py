@@ -16,6 +16,7 @@ from rich.text import Text
 
 from gameday import clean
 from gameday.clock import NS_PER_S
+from gameday.events import Event, how_to_answer, question
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
 from gameday.evidence.seal import Sealed
@@ -50,6 +51,7 @@ COLOURS = {
 REDRAW_EVERY_S = 0.25
 HISTORY_POINTS = 60
 EVENTS_SHOWN = 9
+ASKS_SHOWN = 4
 
 
 def sparkline(shares: deque[Fraction | None]) -> str:
@@ -73,6 +75,7 @@ class LivePage(View):
         self.page = RichLive(console=console, auto_refresh=False, transient=True)
         self.events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self.shares: dict[str, deque[Fraction | None]] = {}
+        self.asks: dict[str, tuple[str, str]] = {}
         self.first_ns: int | None = None
         self.drawn_ns = 0
 
@@ -84,12 +87,17 @@ class LivePage(View):
         self.page.stop()
 
     def event(self, entry: dict[str, Any]) -> None:
-        """Keep the last events."""
+        """Keep the last events, and what is asked until it is over."""
         if self.first_ns is None:
             self.first_ns = int(entry["t_ns"])
         line = said(entry)
         if line:
             self.events.append(f"{(entry['t_ns'] - self.first_ns) / NS_PER_S:7.2f} s  {line}")
+
+        if entry["event"] == Event.ASKED:
+            self.asks[entry["id"]] = (question(entry), how_to_answer(entry))
+        elif entry["event"] in (Event.ANSWERED, Event.ASK_EXPIRED):
+            self.asks.pop(entry["id"], None)
 
     def tick(self, now: Now) -> None:
         """Redraw, not more often than the eye needs."""
@@ -104,8 +112,18 @@ class LivePage(View):
         parts: list[RenderableType] = [Text(f"{now.phase}   {elapsed_s:5.0f} s", style="bold")]
         if now.plan.slis:
             parts += [self.slis(now), self.clock(now)]
+        parts += self.asked()
         parts.append(Text("\n".join(self.events), style="dim", overflow="ellipsis", no_wrap=True))
         return Panel(Group(*parts), title="gameday", border_style="cyan", padding=(1, 2))
+
+    def asked(self) -> list[RenderableType]:
+        """What waits for an answer, in full, with the command that answers it."""
+        shown = list(self.asks.values())[:ASKS_SHOWN]
+        parts: list[RenderableType] = []
+        for what, how in shown:
+            parts += [Text(clean.line(f"? {what}"), style="bold yellow"), Text(clean.line(f"  {how}"))]
+        more = len(self.asks) - len(shown)
+        return [*parts, Text(f"? and {more} more", style="bold yellow")] if more else parts
 
     def slis(self, now: Now) -> Table:
         """One row an SLI with its last minute, and one for the load."""

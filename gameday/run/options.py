@@ -9,6 +9,7 @@ from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
 from gameday.run.asked import AS_THE_FILE_SAYS, Asked
 from gameday.run.hooks import Hook
+from gameday.run.receiving import Listening
 
 NO_RULES = Permit(())
 HASHES_ALONE = Sealing()
@@ -21,6 +22,7 @@ class Options:
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
     evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
     hooks: who is told of the start and the end, beside the entry points.
+    listening: where alarms come in, None for nowhere.
     """
 
     results: Path
@@ -32,3 +34,4 @@ class Options:
     books: str | None = None
     claims: str | None = None
     hooks: tuple[Hook, ...] = ()
+    listening: Listening | None = None

@@ -167,6 +167,8 @@ class Run(Clockwork):
             self.put_back()
             self.crew.dismiss()
             self.undoer.dismiss()
+            if self.receiving is not None:
+                self.receiving.stop()
             self.inbox.close()
             self.timeline.tie_clocks()
 
@@ -180,6 +182,8 @@ class Run(Clockwork):
 
     def begin(self) -> None:
         """Start everything, let the load warm up."""
+        if self.receiving is not None:
+            self.receiving.start()
         self.crew.start_engine(list(self.options.variables), self.options.rollbacks, self.options.asked)
         self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
         self.crew.start_recorders()

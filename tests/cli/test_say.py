@@ -16,7 +16,7 @@ from gameday import clean
 from gameday.cli import cli
 from gameday.evidence import afterwards
 from gameday.evidence.pack import Pack
-from gameday.evidence.record import Record
+from gameday.evidence.record import AlarmPart, Record, SaidPart
 from gameday.evidence.report import forms
 from gameday.evidence.seal import Sealed, Sealing
 from gameday.run.live import LivePage
@@ -101,13 +101,19 @@ def test_both_views_show_events_and_verdict_clean() -> None:
         {"t_ns": 3, "event": "undo-failed", "step": EVIL, "detail": EVIL},
         {"t_ns": 4, "event": "halted", "reason": EVIL},
     ]
+    asked = {"id": EVIL, "what": EVIL, "choices": [EVIL], "within_s": 60.0}
+    events += [
+        {"t_ns": 5, "event": "asked", **asked},
+        {"t_ns": 6, "event": "declared", "by": EVIL, "text": EVIL},
+        {"t_ns": 7, "event": "alarm", "status": "firing", "name": EVIL, "summary": EVIL},
+    ]
     plain, page = io.StringIO(), io.StringIO()
     live = LivePage(Patient(page))
     for view in (Plain(plain), live):
         for event in events:
             view.event(event)
         view.end(Pack(EXAMPLE), evil_record(), Sealed(None, None, (EVIL,)))
-    assert is_clean(plain.getvalue()) and plain.getvalue().count("ann ✓") == 10
+    assert is_clean(plain.getvalue()) and plain.getvalue().count("ann ✓") == 18
     assert is_clean(page.getvalue()) and "[bold red]ann" in page.getvalue() and "[/]" in page.getvalue()
     assert all(map(str.isprintable, live.events))
 
@@ -131,7 +137,11 @@ def test_the_forms_of_a_report_hide_nothing(tmp_path: Path) -> None:
     made = example.plain(tmp_path)
     about = made.read_record().experiment.model_copy(update={"title": EVIL})
     steps = [step.model_copy(update={"name": EVIL, "proof": EVIL}) for step in made.read_record().steps]
-    example.change(made, experiment=about, steps=steps)
+    at = made.read_record().started
+    said = [SaidPart(what="note", by=EVIL, text=EVIL, asked=EVIL, said=at, heard=at)]
+    alarm = {"name": EVIL, "status": "firing", "summary": EVIL, "labels": {EVIL: EVIL}, "starts_at": EVIL}
+    alarms = [AlarmPart(**alarm, received=at, heard=at)]
+    example.change(made, experiment=about, steps=steps, said=said, alarms=alarms)
     for path in forms.write(made, ["html", "markdown", "junit", "csv"], tmp_path / "reports"):
         text = path.read_bytes().decode()
         assert clean.text(text) == text, path

@@ -19,6 +19,9 @@ PAUSED = {
 }
 UNDONE = {"type": "action", "name": "a", "provider": PAUSED["provider"]}
 UNDONE["undo"] = {"provider": PAUSED["provider"], "within": "10m"}
+ASKS = {"type": "python", "module": "gameday.asking", "func": "confirm"}
+ASKED = {"type": "probe", "name": "a", "provider": {**ASKS, "arguments": {"what": "up?", "within": "15m"}}}
+USUALLY_ASKED = {"type": "probe", "name": "b", "provider": {**ASKS, "arguments": {"what": "up?"}}}
 AIMS = {"baseline": "1s", "deadline": "10s", "sustain": "2s", "after-check": "4s"}
 
 
@@ -30,6 +33,7 @@ AIMS = {"baseline": "1s", "deadline": "10s", "sustain": "2s", "after-check": "4s
         ({"objectives": AIMS}, SPARE_S + 1 + 10 + 6 + 4),
         ({"objectives": AIMS, "method": [PAUSED]}, SPARE_S + 21 + 3),
         ({"objectives": AIMS, "method": [UNDONE]}, SPARE_S + 21 + 600),
+        ({"objectives": AIMS, "method": [ASKED, USUALLY_ASKED]}, SPARE_S + 21 + 900 + 600),
     ],
 )
 def test_a_run_halts_an_hour_after_all_that_its_file_waits_for(

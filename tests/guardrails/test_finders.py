@@ -187,3 +187,11 @@ def test_patience_ends_for_each_and_for_all() -> None:
     with pytest.raises(Unanswered) as told:
         Patience(1, 1).answer(lambda: 1 / 0)
     assert str(told.value) == "ZeroDivisionError: division by zero"
+
+
+def test_a_question_to_people_touches_nothing_and_is_in_the_plan() -> None:
+    arguments = {"what": "is it fenced?", "within": "15m"}
+    provider = {"type": "python", "module": "gameday.asking", "func": "confirm", "arguments": arguments}
+    (found,) = look.look({"method": [{"type": "probe", "name": "ask", "provider": provider}]}, {})
+    assert (found.places, found.hit, found.unknown) == ((), 0, "")
+    assert found.does == "asks people, within 15m: is it fenced?"

@@ -10,7 +10,8 @@ import yaml
 
 from gameday import hosts
 from gameday.errors import InvalidInput
-from gameday.experiment import load, plugged, sources
+from gameday.experiment import plugged, sources
+from gameday.experiment.load import load
 from gameday.experiment.model import Blocks
 from gameday.experiment.observers import Probe
 from gameday.measure.plan import plan_of

@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TextIO
 
 import pytest
 
@@ -88,14 +90,31 @@ def test_an_ask_ends_even_if_the_runner_never_says_so(
         runner.line.ask(Ask("a", "a?", (), 0.02))
 
 
+class InPieces:
+    """A file that is written a piece at a time, as any may be."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, text: str) -> None:
+        for start in range(0, len(text), 20):
+            self.file.write(text[start : start + 20])
+            self.file.flush()
+            time.sleep(0)
+
+    def close(self) -> None:
+        self.file.close()
+
+
 def test_what_threads_tell_at_once_is_never_mixed(runner: Runner) -> None:
-    count, text = 50, "x" * 5_000
+    count = 20
+    runner.line.events = InPieces(runner.line.events)  # type: ignore[assignment]
     together = threading.Barrier(4)
 
     def tell(name: int) -> None:
         together.wait(10)
         for number in range(count):
-            runner.line.tell("told", name=name, number=number, text=text)
+            runner.line.tell("told", name=name, number=number, text="x" * 200)
 
     with ThreadPoolExecutor(4) as pool:
         told = [pool.submit(tell, name) for name in range(4)]

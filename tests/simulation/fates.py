@@ -24,7 +24,7 @@ KILLS = (
     "kill runner and undoing",
 )
 OTHERS = ("power cut", "SIGINT", "SIGTERM", "defect", "kill switch")
-MISHAPS = (*KILLS, *OTHERS, *DISKS, *TOO_FEW_PROCESSES)
+MISHAPS = (*KILLS, *OTHERS, *DISKS, *TOO_FEW_PROCESSES, "word")
 OF_A_RECOVERY = ("kill recover", "kill recover and engine", "kill undoing", "power cut")
 LONGEST = 250  # points of a run, and a few more
 

@@ -20,6 +20,7 @@ from unittest.mock import patch
 from gameday import state
 from gameday.cli import signals
 from gameday.errors import GamedayError, NotRecorded
+from gameday.events import Event
 from gameday.evidence import keep
 from gameday.evidence.pack import Pack
 from gameday.evidence.record import Record
@@ -31,6 +32,7 @@ from gameday.faults.undolog import Entry, UndoLog
 from gameday.run import judge, killswitch
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
+from gameday.run.messages import Message, drop
 from gameday.run.options import Options
 from gameday.run.outcome import EXIT_CODES
 from gameday.run.recovery import StillRunning, is_recorded, recover_from_disk, unfinished
@@ -75,6 +77,7 @@ class World:
     tried: dict[int, set[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
     view: View = field(default_factory=View)
     books: str | None = None
     claims: str | None = None
@@ -149,6 +152,8 @@ class World:
             return self.killed(*what.removeprefix("kill ").split(" and "))
         if what in ("SIGINT", "SIGTERM", "defect"):
             return self.disturbed(what)
+        if what == "word":
+            return self.told()
         if what == "power cut":
             self.machine.power_cut()
         elif what in ("rename", "delete"):
@@ -158,6 +163,12 @@ class World:
         else:
             self.machine.disk = replace(DISKS[what])
         return True
+
+    def told(self) -> bool:
+        """Somebody tells the run something, if it hears; no mishap."""
+        for inbox in (self.machine.folder / "state" / "gameday" / "runs").glob("*/inbox"):
+            self.said.append(drop(inbox, Message.now(Event.DECLARED, "ann")).name)
+        return False
 
     def moved(self, *, is_deleted: bool) -> bool:
         """Somebody renames the run's folder, or deletes it."""
@@ -291,10 +302,18 @@ class World:
         self.wrong += [f"{phase} goes backwards" for phase in record.phases if phase.seconds < 0]
         if record.verdict == "passed" and self.may_not_pass():
             self.wrong.append("passed, in spite of it")
+        self.check_what_was_said()
         if record.verdict != "aborted" and self.was_cut_off():
             self.wrong.append(f"{record.verdict}, and it was cut off")
         if len(list(packs(self.results))) > 1:
             self.wrong.append("there are two packs")
+
+    def check_what_was_said(self) -> None:
+        """What somebody said is in the timeline, once."""
+        events = self.pack.events() if self.pack is not None else []
+        heard = [event["message"] for event in events if "message" in event]
+        if sorted(heard) != sorted(self.said) and not self.befell("delete"):
+            self.wrong.append(f"said was {self.said}, heard {heard}")
 
     def was_cut_off(self) -> bool:
         """Whether the runner went before there was a record."""
