@@ -22,8 +22,8 @@ class Options:
 
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
     evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
-    hooks: who is told of the start and the end, beside the entry points. listening: where alarms come in, None
-    for nowhere. engine: one that has validated the experiment and waits, None to start one.
+    hooks: who is told of the start and the end, beside the entry points. listening: where alarms come in,
+    None for nowhere. engine: one that has validated the experiment and waits, None to start one.
     """
 
     results: Path

@@ -205,7 +205,7 @@ def test_what_is_asked_for_comes_before_the_environment_and_that_before_the_rest
     assert taken == Sealing("environment.key", "open sesame", "http://environment")
     taken = Sealing.taken("asked.key", "http://asked", "else.key", "http://else")
     assert taken == Sealing("asked.key", "open sesame", "http://asked")
-    assert "GAMEDAY_SIGNING_KEY" not in os.environ
+    assert "GAMEDAY_SIGNING_KEY" not in environment.of_child()
 
 
 @pytest.mark.parametrize(
