@@ -21,13 +21,14 @@ from gameday.measure.sli import judge
 RUNS = int(os.environ.get("GAMEDAY_HALTS", "100"))
 WINDOW_S = 0.2
 LIMIT = 0.5
-RECORDER = "probe-health"
+RECORDER = "probe-1-health"
+GAMEDAY = (sys.executable, "-m", "gameday")
 
 
 def measure() -> Table:
     """Halt as many runs as asked for."""
     with tempfile.TemporaryDirectory() as name, service() as address:
-        found = [_halt(Path(name), address, number) for number in range(RUNS)]
+        found = [halt(Path(name), address, number) for number in range(RUNS)]
     breach_ms, decision_ms = (np.array(column) / 1e6 for column in zip(*found, strict=True))
     return [
         (f"{RUNS} halts", "median", "p90", "worst"),
@@ -40,14 +41,14 @@ def _figures(times_ms: np.ndarray) -> tuple[str, ...]:
     return tuple(f"{np.percentile(times_ms, share):.0f} ms" for share in (50, 90, 100))
 
 
-def _halt(folder: Path, address: str, number: int) -> tuple[int, int]:
+def halt(folder: Path, address: str, number: int, gameday: tuple[str, ...] = GAMEDAY) -> tuple[int, int]:
     """One run whose victim answers no more: nanoseconds from breach and from decision to the first undo."""
     mend(address)
     victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     results = folder / str(number)
     path = folder / f"{number}.json"
     path.write_text(json.dumps(_experiment(address, victim.pid)))
-    command = [sys.executable, "-m", "gameday", "run", str(path), "--plain", "--results", str(results)]
+    command = [*gameday, "run", str(path), "--plain", "--results", str(results)]
     try:
         subprocess.run(command, capture_output=True, timeout=60, check=False)
     finally:

@@ -9,6 +9,7 @@ import sys
 
 import evidence
 import halts
+import lasting
 import latency
 import ledger
 import measuring
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "prober": prober.measure,
     "ledger": ledger.measure,
     "halts": halts.measure,
+    "lasting": lasting.measure,
     "evidence": evidence.measure,
     "latency": latency.measure,
 }

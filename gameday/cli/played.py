@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gameday.cli import signals, toolkit
 from gameday.cli.options import as_mapping, sealing
@@ -32,30 +32,32 @@ def played(
 
     listen: where to receive alarms, and the file of their token.
     """
+    from gameday.run.children import Engine
+
+    engine = Engine.ahead()  # chaoslib needs a while to start, and so does what follows
     from gameday.experiment.load import load
+    from gameday.guardrails.check import check
     from gameday.run.asked import AS_THE_FILE_SAYS
+    from gameday.run.live import view_of
+    from gameday.run.options import Options
     from gameday.run.preflight import check_activities, check_reachable, start_validation
+    from gameday.run.receiving import Listening
+    from gameday.run.runner import run
 
     asked = asked or AS_THE_FILE_SAYS
     experiment = load(source, as_mapping(variables), toolkit.given(asked))
     for warning in experiment.warnings:
         say(f"{warning} (a warning)", err=True)
-    # chaoslib needs a while to start, and so does what follows
-    validation = start_validation(experiment, variables, asked)
-    from gameday.guardrails.check import check
-    from gameday.run.live import view_of
-    from gameday.run.options import Options
-    from gameday.run.receiving import Listening
-    from gameday.run.runner import run
-
+    start_validation(experiment, variables, asked, engine)
     how = sealing(key, time_stamp, source.path)
     listening = None if listen is None else Listening.at(*listen)
-    check_activities(experiment, validation)
+    check_activities(experiment, engine, is_to_run=True)
     permit = check(experiment)
     permit.must_hold()
     check_reachable(experiment)
     destination = Destination.of(results)
-    options = Options(destination.folder, variables, rollbacks, asked, permit, how, listening=listening)
+    more: dict[str, Any] = {"listening": listening, "engine": engine}
+    options = Options(destination.folder, variables, rollbacks, asked, permit, how, **more)
     return run(experiment, options, view_of(plain), hearing=signals.heard), destination
 
 

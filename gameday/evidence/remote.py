@@ -131,7 +131,7 @@ class FsspecFolder:
         with contextlib.suppress(FileNotFoundError):
             for here, _, files in self.fs.walk(start, detail=True, on_error="raise"):
                 for name, about in files.items():
-                    if about["type"] != "file" or about.get("islink") or about["size"] is None:
+                    if about["type"] != "file" or about["size"] is None:
                         raise GamedayError(f"{here}/{name} is not a file")
                     yield f"{here}/{name}".removeprefix(f"{start}/"), about["size"]
 

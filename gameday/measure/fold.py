@@ -23,8 +23,8 @@ from gameday.measure.trail import Rows, Trail
 from gameday.measure.windows import Windows
 from gameday.samples import OK, SKIPPED
 
-# samples kept of an SLI: a look at so many takes some ten milliseconds
-LIMIT = 131_072
+# samples kept of an SLI: a look at so many takes less than ten milliseconds
+LIMIT = 65_536
 # outages that are over
 MOST_OVER = 1_000
 
@@ -163,7 +163,7 @@ class Fold:
 
     def _settle(self) -> None:
         """Leave behind what can change no more; where that is too little, what can hardly change any more."""
-        due_ns = int(self.trail.rows["scheduled_ns"][-self.limit // 4])
+        due_ns = int(self.trail.rows["scheduled_ns"][-self.limit * 3 // 8])
         if due_ns <= self.steady[0]:  # the warm-up
             self.trail.drop(due_ns, self.limit)
             return

@@ -127,10 +127,10 @@ def with_bad(found: list[OutageSoFar], judged: Judged) -> list[OutageSoFar]:
     """The outages, each with the bad samples since it and before the next one."""
     if not found:
         return found
-    impacts_ns = np.array([outage.impact_ns for outage in found])
-    until_ns = np.array([outage.until_ns for outage in found])
-    place = np.searchsorted(impacts_ns, judged.scheduled_ns[~judged.good], side="right") - 1
-    np.maximum.at(until_ns, place[place >= 0], judged.done_ns[~judged.good][place >= 0])
-    return [
-        replace(outage, until_ns=int(newest_ns)) for outage, newest_ns in zip(found, until_ns, strict=True)
-    ]
+    bad_ns, known_ns = judged.scheduled_ns[~judged.good], judged.done_ns[~judged.good]
+    edges = np.searchsorted(bad_ns, [*(outage.impact_ns for outage in found), NEVER_NS])
+    with_more = list(found)
+    for place in np.flatnonzero(np.diff(edges)):
+        newest_ns = max(found[place].until_ns, int(known_ns[edges[place] : edges[place + 1]].max()))
+        with_more[place] = replace(found[place], until_ns=newest_ns)
+    return with_more

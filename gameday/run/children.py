@@ -18,7 +18,7 @@ from gameday.environment import of_child
 from gameday.events import Event
 from gameday.experiment.meant import packed
 from gameday.processes import Identity, has_ended, python
-from gameday.run.logs import writer
+from gameday.run.logs import pour, writer
 
 END_WITHIN_S = 5.0
 
@@ -104,25 +104,57 @@ class Child(Started):
 class Engine(Child):
     """An engine. What its steps have started outlives it once they are over, as under Chaos Toolkit."""
 
-    def __init__(self, process: subprocess.Popen[bytes], inbox: int, outbox: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], inbox: int, outbox: int, words: int | None = None
+    ) -> None:
         super().__init__("engine", process, inbox, outbox)
+        self.words = words
         self.identity = Identity.of("engine", process.pid)
         self.steps = Steps(clock.now_ns())
         self._unheard: list[dict[str, Any]] = []
 
     @classmethod
     def start(cls, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> Engine:
-        """Start the engine; its lines are pipes of their own, since activities inherit standard input."""
+        """Start an engine that has its orders and its log at once."""
+        with writer(log) as words:
+            engine = cls._start(words, _of_run(environment))
+        engine.send(orders)
+        return engine
+
+    @classmethod
+    def ahead(cls) -> Engine:
+        """Start an engine ahead of its orders, since it takes a while. It keeps what it prints to itself."""
+        words_out, words_in = os.pipe()
+        try:
+            return cls._start(words_in, _of_run(None), words_out)
+        finally:
+            os.close(words_in)
+
+    @classmethod
+    def _start(cls, words_in: int, environment: dict[str, str], words_out: int | None = None) -> Engine:
+        """Its lines are pipes of their own, since activities inherit standard input."""
         orders_out, orders_in = os.pipe()
         events_out, events_in = os.pipe()
         command = python("gameday.run.engine", "--orders", str(orders_out), "--events", str(events_in))
-        pipes = (orders_out, events_in)
-        process = _start(command, log, stdin=subprocess.DEVNULL, env=environment, pass_fds=pipes)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=words_in,
+            stderr=words_in,
+            env=environment,
+            pass_fds=(orders_out, events_in),
+            start_new_session=True,
+        )
         os.close(orders_out)
         os.close(events_in)
-        child = cls(process, events_out, orders_in)
-        child.send(orders)
-        return child
+        return cls(process, events_out, orders_in, words_out)
+
+    def begin(self, orders: dict[str, Any], log: Path, environment: dict[str, str]) -> None:
+        """Have one that was started ahead go on to the run, with a log from now on."""
+        if self.words is not None:
+            pour(self.words, log)
+            self.words = None
+        self.send({**orders, "environment": _of_run(environment)})
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """The messages that have come, without waiting."""
@@ -142,6 +174,9 @@ class Engine(Child):
             self.identity.kill_since(since_ns)
         self.process.kill()
         self.process.wait()
+        if self.words is not None:
+            os.close(self.words)
+            self.words = None
 
 
 class Steps:
@@ -265,9 +300,15 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 def _start(command: list[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
     with writer(log) as file:
         more.setdefault("stdout", file)
-        more["env"] = of_child(more.get("env"))
-        hosts.hand_down(more["env"], hosts.told())
+        more["env"] = _of_run(more.get("env"))
         return subprocess.Popen(command, stderr=file, start_new_session=True, **more)
+
+
+def _of_run(environment: dict[str, str] | None) -> dict[str, str]:
+    """The environment of a process of the run: without what is hidden, and with what it may reach."""
+    made = of_child(environment)
+    hosts.hand_down(made, hosts.told())
+    return made
 
 
 def open_log(log: Path) -> BinaryIO:

@@ -17,7 +17,7 @@ from gameday.observe import load as locust
 from gameday.observe import sources
 from gameday.processes import start_ticks
 from gameday.run.asked import Asked
-from gameday.run.children import Child, Load, Steps
+from gameday.run.children import Child, Engine, Load, Steps
 from gameday.run.claim import Shared
 from gameday.run.custody import Custody
 from gameday.run.launch import Launch
@@ -67,8 +67,10 @@ class Crew:
         """The run's folder."""
         return self.custody.pack
 
-    def start_engine(self, variables: list[str], rollbacks: str | None, asked: Asked) -> None:
-        """Start an engine; it waits for the word to begin."""
+    def start_engine(
+        self, variables: list[str], rollbacks: str | None, asked: Asked, ahead: Engine | None = None
+    ) -> None:
+        """Start an engine, or have one go on that was started ahead; it waits for the word to begin."""
         orders = {
             "experiment": self.experiment.document,
             "source": str(self.experiment.path),
@@ -81,7 +83,11 @@ class Crew:
             "claim": self.claim,
         }
         log, environment = self.pack.logs / "engine.log", self.custody.environment()
-        self.engine = self.launch.engine(orders, log, environment)
+        if ahead is None:
+            self.engine = self.launch.engine(orders, log, environment)
+        else:
+            ahead.begin(orders, log, environment)
+            self.engine = ahead
         self.custody.remember("engine", self.engine.pid)
 
     def start_recorders(self) -> None:
@@ -111,7 +117,7 @@ class Crew:
     @property
     def is_ready(self) -> bool:
         """Whether every recorder records."""
-        return len(self.ready) == len(self.recorders)
+        return {child.name for child in self.recorders} <= self.ready
 
     def read_back(self) -> bool:
         """Ask what can read back to do so; whether there is anything that can."""

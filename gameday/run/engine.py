@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import logging
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,7 @@ from gameday.guardrails.gate import must_pass
 from gameday.phases import METHOD, UNDO
 from gameday.processes import import_from_here
 from gameday.run import enginelog
+from gameday.run.aside import Aside
 from gameday.run.asked import Asked
 from gameday.run.claim import Claim, held
 from gameday.run.declared import Declared, declared_undo
@@ -270,6 +272,15 @@ def printable(output: Any) -> Any:
     return output
 
 
+def begin(line: Line, orders: Dictionary) -> Dictionary:
+    """Wait for the orders of the run, without which the engine ends; returns all orders."""
+    more = as_meant(line.first())
+    redact.learn(**more["secrets"])
+    os.environ.clear()
+    os.environ.update(more["environment"])
+    return {**orders, **more}
+
+
 def main() -> None:
     """Take the orders and play."""
     parser = argparse.ArgumentParser()
@@ -277,19 +288,25 @@ def main() -> None:
     parser.add_argument("--events", type=int, required=True)
     arguments = parser.parse_args()
     line = Line(arguments.orders, arguments.events)
+    aside = Aside()
     orders = as_meant(line.first())
     redact.learn(**orders["secrets"])
     import_from_here()
     asking.install(line.ask)
     asked = Asked.told(orders.get("asked", {}))
     enginelog.begin(asked.log_level, asked.log_format)
+    if "journal" in orders:
+        aside.over()
     if "left_journal" not in orders:
         # `gameday validate` and `gameday plan` load nothing, as `chaos validate`: they name no source
         trouble = load(orders) if "source" in orders else None
         trouble = trouble or validate(orders["experiment"])
         line.tell("validated", trouble=trouble)
-        if trouble is not None or orders.get("only_validate"):
+        if trouble is not None:
             return
+        if "journal" not in orders:
+            orders = begin(line, orders)
+            aside.over()
         line.wait("start")
     journal = play(orders, line)
     line.tell("ended", status=journal["status"], deviated=journal["deviated"])

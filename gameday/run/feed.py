@@ -12,7 +12,7 @@ from typing import Any
 
 from chaoslib.run import RunEventHandler
 
-from gameday import redact
+from gameday import clock, redact
 from gameday.events import Event
 from gameday.experiment.model import ROLES
 from gameday.experiment.secrets import secrets_of
@@ -80,8 +80,11 @@ class Feed(RunEventHandler):  # type: ignore[misc]
         output = run.get("output")
         # an activity that interrupts the run has no status and no exception yet: it is on its way out
         interruption = None if "status" in run else sys.exception()
+        at_ns = clock.now_ns()
+        self.save()  # first: whoever has heard that it is over may end this process
         self.line.tell(
             Event.STEP_ENDED,
+            t_ns=at_ns,
             id=getattr(self.here, "id", None),
             name=str(activity.get("name")),
             role=_told(activity)["role"],
@@ -91,7 +94,6 @@ class Feed(RunEventHandler):  # type: ignore[misc]
             exit_code=_exit_code(activity, output),
             **_proof(output),
         )
-        self.save()
 
     def not_played(self, activity: dict[str, Any], error: BaseException) -> None:
         """Tell of an activity that chaoslib could not even begin, or could not bring to its end."""

@@ -54,6 +54,16 @@ def writer(log: Path) -> Iterator[int]:
         os.close(descriptor)
         return
     text_out, text_in = os.pipe()
+    if not pour(text_out, log):  # on a machine that can start no more than the child itself, the child counts
+        _to_nowhere(text_in)
+    try:
+        yield text_in
+    finally:
+        os.close(text_in)
+
+
+def pour(text_out: int, log: Path) -> bool:
+    """Let the end of a pipe go into the log, cleaned; whether that can be. The descriptor is closed."""
     secrets_out, secrets_in = os.pipe()
     command = [sys.executable, "-I", "-S", str(FILTER), str(secrets_out), str(log)]
     try:
@@ -69,15 +79,12 @@ def writer(log: Path) -> Iterator[int]:
         )
         with os.fdopen(secrets_in, "w", closefd=False) as secrets:
             json.dump(redact.known(), secrets)
-    except OSError:  # on a machine that can start no more than the child itself, the child counts
-        _to_nowhere(text_in)
+    except OSError:
+        return False
     finally:
         for descriptor in (text_out, secrets_out, secrets_in):
             os.close(descriptor)
-    try:
-        yield text_in
-    finally:
-        os.close(text_in)
+    return True
 
 
 def note_failure(folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gameday.evidence.seal import Sealing
 from gameday.guardrails.check import Permit
 from gameday.run.asked import AS_THE_FILE_SAYS, Asked
+from gameday.run.children import Engine
 from gameday.run.hooks import Hook
 from gameday.run.receiving import Listening
 
@@ -21,8 +22,8 @@ class Options:
 
     asked: what else of Chaos Toolkit is asked for. permit: what the guardrails said. sealing: how the
     evidence is sealed. books, claims: the addresses where undo logs and claims lie, None for this host.
-    hooks: who is told of the start and the end, beside the entry points.
-    listening: where alarms come in, None for nowhere.
+    listening: where alarms come in, None for nowhere. engine: one that has validated it and
+    waits, None to start one. hooks: who is told of the start and the end, beside the entry points.
     """
 
     results: Path
@@ -33,5 +34,6 @@ class Options:
     sealing: Sealing = HASHES_ALONE
     books: str | None = None
     claims: str | None = None
-    hooks: tuple[Hook, ...] = ()
     listening: Listening | None = None
+    engine: Engine | None = None
+    hooks: tuple[Hook, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,22 +11,25 @@ from gameday.experiment.load import Experiment
 from gameday.experiment.positions import Path as Place
 from gameday.experiment.walk import walk
 from gameday.observe.preflight import unreachable
-from gameday.processes import has_ended
 from gameday.run import killswitch
 from gameday.run.asked import Asked
-from gameday.run.children import Child, Engine
+from gameday.run.children import Engine, wait_for_words
 from gameday.run.custody import Custody, custodies
 
 LIMIT_S = 60.0  # importing what activities call may take a while
 
 
 def start_validation(
-    experiment: Experiment, variables: Sequence[str] = (), asked: Asked | None = None
-) -> Child:
-    """Have chaoslib validate the experiment in a process of its own, while other things are made ready.
+    experiment: Experiment,
+    variables: Sequence[str] = (),
+    asked: Asked | None = None,
+    ahead: Engine | None = None,
+) -> Engine:
+    """Have chaoslib validate the experiment in an engine, while other things are made ready.
 
-    asked: what a run is asked for, whose controls then are asked too; None when nothing is to run. Raises
-    InvalidInput when a secret cannot be had: what is not known to be secret would be written down.
+    asked: what a run is asked for, whose controls then are asked too; None when nothing is to run. ahead: an
+    engine without orders, None to start one. Raises InvalidInput when a secret cannot be had: what is not
+    known to be secret would be written down.
     """
     found = experiment.found
     if found.trouble is not None:
@@ -37,27 +40,42 @@ def start_validation(
         **source,
         "experiment": experiment.document,
         "variables": list(variables),
-        "only_validate": True,
         "secrets": {},
     }
-    return Engine.start(orders, Path(os.devnull), dict(os.environ))
+    engine = ahead or Engine.ahead()
+    engine.send(orders)
+    return engine
 
 
-def check_activities(experiment: Experiment, validation: Child) -> None:
-    """Wait for what chaoslib has against the experiment. Raises InvalidInput with it."""
-    if not has_ended(validation.process, LIMIT_S):
-        validation.kill()
-        raise _problem(
-            experiment, (), f"not checked within {LIMIT_S:g} s: importing a module that it names never ends"
-        )
-    said = [message for message in validation.messages() if message["event"] == "validated"]
-    validation.kill()
-    if not said:
-        raise _problem(
-            experiment, (), f"the engine did not start (exit code {validation.process.returncode})"
-        )
-    if trouble := said[0]["trouble"]:
-        raise _problem(experiment, _place_of(trouble, experiment), f"Chaos Toolkit refuses it: {trouble}")
+def check_activities(experiment: Experiment, engine: Engine, *, is_to_run: bool = False) -> None:
+    """Wait for what chaoslib has against the experiment. Raises InvalidInput with it.
+
+    is_to_run: whether the engine then waits for the run; otherwise it is ended.
+    """
+    is_valid = False
+    try:
+        trouble = _trouble(experiment, engine)
+        if trouble:
+            raise _problem(experiment, _place_of(trouble, experiment), f"Chaos Toolkit refuses it: {trouble}")
+        is_valid = True
+    finally:
+        if not (is_valid and is_to_run):
+            engine.kill()
+
+
+def _trouble(experiment: Experiment, engine: Engine) -> str:
+    """What the engine says against it; empty when it is valid. Raises InvalidInput when it says nothing."""
+    end_s = time.monotonic() + LIMIT_S
+    while (left_s := end_s - time.monotonic()) > 0:
+        wait_for_words([engine], left_s)
+        is_alive = engine.is_alive
+        said = [message for message in engine.messages() if message["event"] == "validated"]
+        if said:
+            return str(said[0]["trouble"] or "")
+        if not is_alive:
+            raise _problem(experiment, (), f"the engine did not start (exit code {engine.code})")
+    why = f"not checked within {LIMIT_S:g} s: importing a module that it names never ends"
+    raise _problem(experiment, (), why)
 
 
 def check_reachable(experiment: Experiment) -> None:

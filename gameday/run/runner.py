@@ -184,7 +184,8 @@ class Run(Clockwork):
         """Start everything, let the load warm up."""
         if self.receiving is not None:
             self.receiving.start()
-        self.crew.start_engine(list(self.options.variables), self.options.rollbacks, self.options.asked)
+        options = self.options
+        self.crew.start_engine(list(options.variables), options.rollbacks, options.asked, options.engine)
         self.until(lambda: self.crew.engine_waits == "start", START_WITHIN_S, "the engine")
         self.crew.start_recorders()
         self.until(lambda: self.crew.is_ready, START_WITHIN_S, "the recorders")

@@ -23,8 +23,8 @@ from gameday.run.tail import NOTHING, Tail
 from gameday.samples import LOAD, OK
 
 QUIET_NS = NS_PER_S // 2
-# rows read at a tick: twenty seconds of a large load, in some milliseconds
-ROWS_A_TICK = 32_768
+# rows read at a tick: eight seconds of a large load, in some milliseconds
+ROWS_A_TICK = 16_384
 # of one recorder file at least
 ROWS_A_FILE = 256
 # samples kept of all SLIs, and of one at least

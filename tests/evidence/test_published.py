@@ -87,8 +87,9 @@ def test_the_seal_comes_last_so_that_a_run_without_it_is_not_whole(
 ) -> None:
     order: list[str] = []
     monkeypatch.setattr(published, "put", lambda _, name, __: order.append(name.rpartition("/")[2]))
+    (pack.folder / "seal.tsr").write_bytes(b"a stamp")
     published.publish(pack, url)
-    assert order[-2:] == ["manifest.json", SEAL] and len(order) == len(contents(pack.folder))
+    assert order[-3:] == ["manifest.json", "seal.tsr", SEAL] and len(order) == len(contents(pack.folder))
 
 
 def test_publishing_again_changes_nothing_and_another_run_of_that_name_stays(pack: Pack, url: str) -> None:
@@ -169,6 +170,40 @@ def test_a_link_on_a_shelf_is_not_followed(pack: Pack, tmp_path: Path) -> None:
     with pytest.raises(GamedayError, match="is not a file"):
         with shelf.opened(f"file://{tmp_path}/mine", "latest"):
             pass
+
+
+def test_what_is_no_pack_is_not_published(pack: Pack, url: str, tmp_path: Path) -> None:
+    (pack.folder / "logs/secret").symlink_to("/etc/passwd")
+    with pytest.raises(GamedayError, match="is a symbolic link, not a file"):
+        published.publish(pack, url)
+    (pack.folder / "logs/secret").unlink()
+    lines = pack.timeline.read_text().replace(pack.run_id, "../../outside")
+    pack.timeline.write_text(lines)
+    with pytest.raises(GamedayError, match="is a name that no run has on a shelf"):
+        published.publish(pack, url)
+    pack.record.unlink()
+    with pytest.raises(GamedayError, match=r"no record\.json"):
+        published.publish(pack, url)
+    assert not fsspec.filesystem("memory").store
+
+
+def test_what_a_store_does_not_keep_is_told(pack: Pack, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    published.publish(pack, url)
+    monkeypatch.setattr(remote.FsspecFolder, "write", lambda *_: None)
+    monkeypatch.setattr(remote.FsspecFolder, "replace", lambda *_: None)
+    done = played("note", "latest", "one", "--results", url)
+    assert f"{AFTERWARDS} is not what was sent" in str(done.exception)
+    (pack.folder / "experiment.yaml").write_text("another")
+    with pytest.raises(GamedayError, match=r"experiment\.yaml is not what was sent: SHA-256"):
+        published.publish(pack, url)
+
+
+def test_an_error_names_the_shelf_and_not_a_copy_that_is_gone(pack: Pack, url: str) -> None:
+    published.publish(pack, url)
+    fsspec.filesystem("memory").rm(f"/evidence/2026/{pack.run_id}/record.json")
+    with pytest.raises(GamedayError, match=f"{url}/{pack.run_id} is not the folder of a finished run"):
+        with shelf.opened(url, "latest") as fetched:
+            fetched.read_record()
 
 
 def test_two_who_add_at_once_do_not_undo_each_other(pack: Pack, url: str) -> None:

@@ -193,7 +193,7 @@ def test_the_engine_plays_nothing_that_does_not_pass() -> None:
     from gameday.run.engine import errors_end_activities_only
 
     feed: Any = SimpleNamespace(part="method")
-    owing: Any = SimpleNamespace(owe=lambda *_: None)
+    owing: Any = SimpleNamespace(owe=lambda *_: None, dry=None)
     with (
         errors_end_activities_only(feed, owing, None),
         pytest.raises(ActivityFailed, match=r"guardrails\.targets: prod.example is not among"),

@@ -145,6 +145,25 @@ def test_a_long_partial_outage_is_found_whole() -> None:
     assert core(marks, 70, STEADY) == (50, 6048)
 
 
+def settled_s(marks: str, miss: int, steady: Fraction, sustain_s: float = 5) -> float:
+    """When the core can change no more, in seconds."""
+    found = find_core(windows(marks), miss, 0, steady, round(sustain_s * S))
+    return (found.settled_ns - at(0)) / S
+
+
+def test_a_core_is_settled_when_the_sustain_period_after_it_is_over() -> None:
+    assert settled_s("+" * 50 + "-" * 20 + "+" * 10, 55, STEADY) == pytest.approx(6.9 + 5)
+    assert settled_s("+" * 50 + "-" * 20 + "+" * 10, 55, STEADY, sustain_s=0.05) == pytest.approx(5.5 + 0.05)
+    assert settled_s("+" * 50 + "-" * 6 + "+" * 80 + "-" * 9, 55, STEADY, sustain_s=3) == pytest.approx(8.5)
+
+
+def test_a_core_is_settled_when_every_look_for_it_is() -> None:
+    # the first look ends with the errors at 2.2 s, the next ones before them: with their window, at 2.1 s
+    marks = "+" * 8 + "-" * 5 + "+" * 8 + "--" + "+" * 30
+    assert core(marks, 21, Fraction(1, 20), sustain_s=3) == (8, 12)
+    assert settled_s(marks, 21, Fraction(1, 20), sustain_s=3) == pytest.approx(2.2 + 3)
+
+
 # what may be an error of the steady state at an edge
 
 

@@ -13,6 +13,7 @@ from gameday.measure.plan import SliPlan
 from gameday.measure.samples import ROW_TYPE, Samples, from_rows
 from gameday.measure.sli import Goodness, judge
 from gameday.measure.values import Wanted
+from gameday.measure.verdict import rto_met
 from gameday.samples import OK, SKIPPED
 from tests.measure.histories import MS, PERIOD_S, Run, S, at, fault, only, out, run, sli
 
@@ -84,7 +85,7 @@ def test_a_reading_without_a_value_says_nothing() -> None:
 
 
 def test_a_skipped_reading_is_never_bad_however_slow_the_others_were() -> None:
-    made = readings([1.0, 1.0, NAN, 1.0])
+    made = readings([1.0, 1.0, 9.0, 1.0])
     flags = np.array([OK, OK, SKIPPED, OK])
     slow = replace(made, skipped=(flags & SKIPPED) != 0, done_ns=made.done_ns + np.array([0, S, 0, 0]))
     assert judge(slow, Goodness(wanted=LOW)).good.tolist() == [True, True, True]
@@ -120,6 +121,11 @@ def test_a_value_that_is_not_known_for_long_leaves_the_run_inconclusive() -> Non
     assert watched(high((7, 7.8), otherwise=NAN), (6, 7)).verdict.word == "passed"
 
 
+def test_an_rto_makes_no_gap_of_a_value_too_long() -> None:
+    goal = {"rto": 0.6}
+    assert watched(high((7, 7.8), otherwise=NAN), objectives=goal).verdict.word == "passed"
+
+
 def test_a_value_that_is_bad_after_the_undo_fails_the_run() -> None:
     reasons = watched(high((27, 32)), (6, 7)).verdict.reasons
     assert any(reason.startswith("'lag' is at") for reason in reasons)
@@ -144,4 +150,5 @@ def test_without_anybody_who_asks_the_service_there_is_no_rto() -> None:
     alone = Run(slis=(lag(),), samples={"lag": high()})
     assert alone.verdict.word == "inconclusive"
     assert alone.verdict.reasons == ("no SLI asks the service itself, so the RTO was not measured",)
+    assert rto_met(alone.plan, alone.history, alone.figures) is None
     assert alone.but(objectives={}).verdict.word == "passed"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from gameday.measure.windows import Windows
-from tests.measure.histories import S, judged
+from tests.measure.histories import S, at, judged
 
 
 def windows(marks: str, objective: str, window_s: float = 1) -> Windows:
@@ -83,3 +83,20 @@ def test_a_sample_a_nanosecond_before_another_has_a_window_of_its_own() -> None:
 
 def test_no_window_misses_when_all_is_good() -> None:
     assert windows("+" * 30, "1").first_miss(0) is None
+
+
+def test_of_samples_whose_beginning_was_left_out_only_the_known_windows_are_no_misses() -> None:
+    marks = "+" * 20 + "-+" * 4 + "+" * 20
+    whole = Windows.of(judged(marks), Fraction("9/10"), S)
+    for left_out in (12, 15, 18):
+        rest = judged(marks).between(at(left_out / 10), at(100))
+        cut = Windows.of(rest, Fraction("9/10"), S, known=10)
+        assert (cut.misses + left_out).tolist() == [miss for miss in whole.misses if miss >= left_out + 10]
+        assert cut.slack.tolist() == whole.slack[whole.misses >= left_out + 10].tolist()
+
+
+def test_where_the_beginning_was_left_out_no_window_is_filled_up() -> None:
+    made = judged("-" + "+" * 30)
+    assert Windows.of(made, Fraction("9/10"), S).misses.tolist() == []
+    assert Windows.of(made, Fraction("9/10"), S, known=0).misses.tolist() == list(range(9))
+    assert Windows.of(made, Fraction("9/10"), S, known=4).misses.tolist() == list(range(4, 9))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +16,7 @@ from chaoslib.exceptions import InterruptExecution
 from gameday.errors import InvalidInput
 from gameday.experiment.load import load
 from gameday.processes import python
-from gameday.run import engine, preflight
+from gameday.run import children, engine, preflight
 from gameday.run.asked import Asked
 from gameday.run.children import Undoing, wait_for_words
 from gameday.run.claim import LockClaim
@@ -229,3 +231,30 @@ def test_the_engine_of_a_run_asks_the_controls_too(tmp_path: Path, monkeypatch: 
     )
     assert engine.load({"source": "x.yaml", "experiment": {}}) is None
     assert asked == ["x.yaml"]
+
+
+def test_an_engine_started_ahead_plays_with_what_the_run_says_then(tmp_path: Path, monkeypatch: Any) -> None:
+    from gameday import hosts
+
+    monkeypatch.setenv("OF_BEFORE", "1")
+    engine = children.Engine.ahead()
+    monkeypatch.delenv("OF_BEFORE")
+    seen = "import os, sys; print(sorted(set(os.environ) & {'OF_BEFORE', 'OF_NOW', 'GAMEDAY_LIMITS'}))"
+    method = [{"type": "action", "name": "look", "provider": {"type": "process", "path": sys.executable}}]
+    method[0]["provider"]["arguments"] = ["-c", seen]  # type: ignore[index]
+    document = {"title": "t", "description": "d", "method": method}
+    engine.send({"experiment": document, "variables": [], "secrets": {}})
+    with hosts.within_run():
+        hosts.limit([{"hosts": ["elsewhere"]}])
+        orders = {"rollbacks": None, "journal": str(tmp_path / "journal.json"), "secrets": {}}
+        engine.begin(orders, tmp_path / "engine.log", {**os.environ, "OF_NOW": "1"})
+    said: list[str] = []
+    while engine.is_alive:
+        children.wait_for_words([engine], 5)
+        for message in engine.messages():
+            said.append(message["event"])
+            if message["event"] == "waiting":
+                engine.send("go on")
+    journal = json.loads((tmp_path / "journal.json").read_text())
+    assert journal["run"][0]["output"]["stdout"].strip() == str(sorted([hosts.VARIABLE, "OF_NOW"]))
+    engine.kill()
