@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gameday.run.hooks import News
     from gameday.run.outcome import Outcome
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "Experiment",
     "GamedayError",
