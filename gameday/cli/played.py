@@ -38,11 +38,11 @@ def played(
     from gameday.experiment.load import load
     from gameday.guardrails.check import check
     from gameday.run.asked import AS_THE_FILE_SAYS
-    from gameday.run.live import view_of
     from gameday.run.options import Options
     from gameday.run.preflight import check_activities, check_reachable, start_validation
     from gameday.run.receiving import Listening
     from gameday.run.runner import run
+    from gameday.run.view import view_of
 
     asked = asked or AS_THE_FILE_SAYS
     experiment = load(source, as_mapping(variables), toolkit.given(asked))

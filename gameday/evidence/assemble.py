@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gameday.clock import NS_PER_S, Tie
-from gameday.evidence import columns, record
+from gameday.evidence import record
 from gameday.evidence.pack import Pack
 from gameday.faults.undolog import UndoLog
 from gameday.files import storable, without_surrogates, write_atomically
@@ -125,13 +125,19 @@ def recorded(pack: Pack, plan: Plan) -> dict[str, Samples]:
     names += [LOAD] if plan.users else []
     names += [LEDGER] if plan.write_period is not None else []
     if pack.samples.exists():
+        from gameday.evidence import columns  # with what it imports a tenth of a second
+
         return {name: columns.read_samples(pack.samples, name) for name in dict.fromkeys(names)}
     return {name: read_all(pack.raw, name) for name in dict.fromkeys(names)}
 
 
 def recorded_ledger(pack: Pack) -> Ledger:
     """The ledger's writes, from wherever they are."""
-    return columns.read_ledger(pack.ledger) if pack.ledger.exists() else read(pack.raw)
+    if not pack.ledger.exists():
+        return read(pack.raw)
+    from gameday.evidence import columns  # with what it imports a tenth of a second
+
+    return columns.read_ledger(pack.ledger)
 
 
 class _Moments:
@@ -293,6 +299,8 @@ def _step(at: _Moments, step: histories.Step) -> record.StepPart:
         status="failed" if step.has_failed and step.status == "succeeded" else step.status,
         landed=step.landed,
         proof=step.proof,
+        where=step.where,
+        targets=step.targets,
         error=step.error or (f"exit code {step.exit_code}" if step.exit_code else None),
     )
 

@@ -15,7 +15,6 @@ from typing import Any
 import gameday
 from gameday import redact
 from gameday.errors import GamedayError
-from gameday.evidence import columns
 from gameday.evidence.pack import Pack
 from gameday.experiment.drtest import DrTest
 from gameday.experiment.kept import without_secrets
@@ -120,6 +119,15 @@ def sweep(pack: Pack) -> None:
             path.unlink()
 
 
+def _as_parquet(pack: Pack) -> None:
+    from gameday.evidence import columns  # with what it imports a tenth of a second
+
+    if any(pack.raw.glob("*.samples")):
+        columns.write_samples(pack.raw, pack.samples)
+    if (pack.raw / "ledger.writes").exists():
+        columns.write_ledger(read(pack.raw), pack.ledger)
+
+
 def samples(pack: Pack) -> None:
     """Turn the recorders' files into Parquet, and let go of them once that is on disk.
 
@@ -130,10 +138,8 @@ def samples(pack: Pack) -> None:
         shutil.rmtree(done, ignore_errors=True)
         return
     try:
-        if any(pack.raw.glob("*.samples")):
-            columns.write_samples(pack.raw, pack.samples)
-        if (pack.raw / "ledger.writes").exists():
-            columns.write_ledger(read(pack.raw), pack.ledger)
+        if any(pack.raw.iterdir()):
+            _as_parquet(pack)
     except Exception:  # noqa: BLE001 - the disk, or whatever Parquet cannot say
         for path in (pack.samples, pack.ledger):
             path.unlink(missing_ok=True)

@@ -186,6 +186,8 @@ class StepPart(Part):
     status: str
     landed: bool | None = None
     proof: str | None = None
+    where: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     error: str | None = None
 
 

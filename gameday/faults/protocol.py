@@ -115,7 +115,7 @@ def fault(body: Body[P] | None = None, /, *, where: Where | None = None, runs: R
     With `where`, the body yields an `Aim` first and an `Undo` for each target at the most; up to the first
     `Undo` it only looks, and `gameday plan` goes as far as the `Aim`. Without, it yields `Undo`s alone. The
     body goes on past an `Undo` when that is on disk; one that raises then still owes it. The action's output
-    is `{"fault", "landed", "proof"}`.
+    is `{"fault", "landed", "proof"}`, with `where` and `targets` of one that aims.
     """
     if body is None:
         return functools.partial(_action, where=where, runs=runs)
@@ -127,10 +127,14 @@ def _action(body: Body[P], where: Where | None = None, runs: Runs | None = None)
     def action(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         log = UndoLog.of_this_run()
         owed: list[str] = []
+        aimed: dict[str, Any] = {}
         steps = steps_of(action, *args, **kwargs)
         try:
             while True:
-                owed += _record(log, body.__name__, next(steps))
+                step = next(steps)
+                if isinstance(step, Aim):
+                    aimed = {"where": list(map(str, step.places)), "targets": list(step.targets)}
+                owed += _record(log, body.__name__, step)
         except StopIteration as end:
             result: Landed = end.value
         finally:
@@ -138,7 +142,7 @@ def _action(body: Body[P], where: Where | None = None, runs: Runs | None = None)
         if log is not None and result.landed:
             for identity in owed:
                 log.note(identity, "landed", result.proof)
-        return {"fault": body.__name__, "landed": result.landed, "proof": result.proof}
+        return {"fault": body.__name__, "landed": result.landed, "proof": result.proof, **aimed}
 
     # functools.wraps copies the generator's annotation; the action returns a dictionary
     action.__annotations__ = {**body.__annotations__, "return": dict[str, Any]}

@@ -30,6 +30,8 @@ class Step:
     status: str = "unfinished"
     landed: bool | None = None
     proof: str | None = None
+    where: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     error: str | None = None
     exit_code: int | None = None
     id: str | None = None
@@ -185,6 +187,8 @@ def finish(steps: list[Step], event: dict[str, Any]) -> None:
                 status=event["status"] or "failed",
                 landed=event.get("landed"),
                 proof=event.get("proof"),
+                where=tuple(event.get("where", ())),
+                targets=tuple(event.get("targets", ())),
                 error=event.get("error"),
                 exit_code=event.get("exit_code"),
             )

@@ -135,9 +135,11 @@ def _text(value: Any) -> str | None:
 
 
 def _proof(output: Any) -> dict[str, Any]:
-    """Whether a fault of gameday's protocol landed; nothing for any other activity."""
+    """Whether a fault of gameday's protocol landed, and on what; nothing for any other activity."""
     if isinstance(output, dict) and {"fault", "landed", "proof"} <= set(output):
-        return {"landed": plain(output["landed"]) is True, "proof": _text(output["proof"])}
+        listed = {key: output.get(key) for key in ("where", "targets")}
+        aimed = {key: list(map(_text, said)) for key, said in listed.items() if isinstance(said, list)}
+        return {"landed": plain(output["landed"]) is True, "proof": _text(output["proof"]), **aimed}
     return {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from fractions import Fraction
 from typing import Any, TextIO, cast
@@ -170,7 +169,6 @@ class LivePage(View):
         self.out.drain()
 
 
-def view_of(plain: bool) -> View:
+def view_on(out: Patient) -> View:
     """The live page on a terminal, plain lines elsewhere; both on standard error."""
-    out = Patient(sys.stderr)
-    return Plain(out) if plain or not Console(stderr=True).is_terminal else LivePage(out)
+    return LivePage(out) if Console(stderr=True).is_terminal else Plain(out)

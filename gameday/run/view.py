@@ -159,3 +159,13 @@ def rpo_words(rpo: RpoPart) -> str:
     if rpo.seconds is None:
         return f"not known: {rpo.not_read} writes could not be read back{goal}"
     return f"{spoken(rpo.seconds)}, {rpo.lost} of {rpo.acknowledged} acknowledged writes lost{goal}"
+
+
+def view_of(plain: bool) -> View:
+    """What shows a run on standard error: plain lines when asked for, else what suits it."""
+    out = Patient(sys.stderr)
+    if plain:
+        return Plain(out)
+    from gameday.run.live import view_on  # with rich, which plain lines need not wait for
+
+    return view_on(out)

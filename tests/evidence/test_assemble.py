@@ -496,6 +496,8 @@ STEP = {
     "status": "succeeded",
     "landed": None,
     "proof": None,
+    "where": (),
+    "targets": (),
     "error": None,
 }
 
@@ -508,6 +510,11 @@ STEP = {
             {"role": "fault", "runbook": "runbooks/db.md"},
             {"status": "succeeded", "landed": True, "proof": "it is gone"},
             {"role": "fault", "runbook": "runbooks/db.md", "landed": True, "proof": "it is gone"},
+        ),
+        (
+            {},
+            {"status": "succeeded", "where": ["db1"], "targets": ["a", "b"]},
+            {"where": ("db1",), "targets": ("a", "b")},
         ),
         ({}, {"status": "failed", "error": "no"}, {"status": "failed", "error": "no"}),
         ({}, {"status": "succeeded", "exit_code": 7}, {"status": "failed", "error": "exit code 7"}),

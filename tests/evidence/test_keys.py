@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import http.server
-import os
 import shutil
 import subprocess
 import threading
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gameday import environment
 from gameday.errors import GamedayError
 from gameday.evidence import keys
 from gameday.evidence.pack import STAMP, Pack
@@ -65,7 +65,7 @@ def test_a_key_from_the_environment_signs_and_no_child_inherits_it(
     for value in (str(key_pair.private), key_pair.private.read_text()):
         monkeypatch.setenv("GAMEDAY_SIGNING_KEY", value)
         sealing = Sealing.taken(None, None, None, None)
-        assert "GAMEDAY_SIGNING_KEY" not in os.environ and "PRIVATE KEY" not in repr(sealing)
+        assert "GAMEDAY_SIGNING_KEY" not in environment.of_child() and "PRIVATE KEY" not in repr(sealing)
         assert seal(pack, pack.read_record(), sealing).troubles == ()
         assert verify(pack, keys.public_key(key_pair.public)).findings == []
 

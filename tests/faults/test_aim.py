@@ -42,7 +42,8 @@ def break_all(names: list[str], undos: int | None = None, host: str | None = Non
 
 
 def test_a_fault_aims_and_then_owes_an_undo_for_each_target(undo_log: UndoLog) -> None:
-    assert break_all(["a", "b"]) == {"fault": "break_all", "landed": True, "proof": "broken"}
+    said = {"fault": "break_all", "landed": True, "proof": "broken"}
+    assert break_all(["a", "b"]) == {**said, "where": ["localhost"], "targets": ["a", "b"]}
     assert [entry.call["arguments"]["name"] for entry in undo_log.owed()] == ["b", "a"]
     assert all(entry.events == ("owed", "landed") for entry in undo_log.entries())
 

@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from gameday import environment
 from gameday.clock import NS_PER_S
 from gameday.errors import GamedayError
 from gameday.evidence.pack import Pack
@@ -172,7 +173,7 @@ def test_the_address_and_the_token_are_looked_at_before_the_run(
     bound = Listening.at("[::1]:0", None)
     bound.socket.close()
     assert bound.token == TOKEN and TOKEN not in repr(bound)
-    assert "GAMEDAY_LISTEN_TOKEN" not in os.environ
+    assert "GAMEDAY_LISTEN_TOKEN" not in environment.of_child()
 
 
 ALERTMANAGER_YAML = """

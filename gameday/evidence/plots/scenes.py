@@ -10,7 +10,6 @@ import numpy as np
 
 from gameday import clean
 from gameday.errors import GamedayError
-from gameday.evidence import columns
 from gameday.evidence.pack import Pack
 from gameday.evidence.plots.colours import BAD, GOOD, INFO, WARN
 from gameday.evidence.plots.drawing import draw
@@ -129,6 +128,8 @@ class Scenes:
 
     def _samples_of(self, recorder: str) -> Samples:
         if recorder not in self._samples:
+            from gameday.evidence import columns  # with what it imports a tenth of a second
+
             try:
                 self._samples[recorder] = columns.read_samples(self.pack.samples, recorder)
             except (OSError, ValueError, KeyError) as error:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gameday.errors import GamedayError
-from gameday.evidence import afterwards, columns
+from gameday.evidence import afterwards
 from gameday.evidence.afterwards import Afterwards
 from gameday.evidence.pack import Pack
 from gameday.evidence.plots.scenes import Scenes
@@ -125,7 +125,11 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger | None:
         """The ledger, if the run had one."""
-        return columns.read_ledger(self.pack.ledger) if self.pack.ledger.exists() else None
+        if not self.pack.ledger.exists():
+            return None
+        from gameday.evidence import columns  # with what it imports a tenth of a second
+
+        return columns.read_ledger(self.pack.ledger)
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:

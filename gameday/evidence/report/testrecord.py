@@ -137,7 +137,8 @@ def _steps(steps: Iterable[StepPart], role: str) -> Iterable[str]:
         if step.role == role:
             how = {True: "landed", False: "did not land", None: step.status}[step.landed]
             runbook = f" (runbook {step.runbook})" if step.runbook else ""
-            yield f"{step.started} {step.name}: {how}{f', {step.proof}' if step.proof else ''}{runbook}"
+            hit = f" on {', '.join(step.targets)}" if step.targets else ""
+            yield f"{step.started} {step.name}: {how}{hit}{f', {step.proof}' if step.proof else ''}{runbook}"
 
 
 def _said(record: Record) -> Iterable[str]:
