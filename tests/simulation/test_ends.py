@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from gameday.evidence import keep
+from gameday.evidence import columns
 from gameday.experiment import lasts
 from gameday.run import judge
 from gameday.run.runner import Run
@@ -96,7 +96,7 @@ def test_a_report_that_cannot_be_made_costs_the_report_alone() -> None:
 
 
 def test_samples_that_parquet_cannot_hold_are_kept_and_measured_as_they_are() -> None:
-    with world("watched") as made, patch.object(keep.columns, "write_samples", raises):
+    with world("watched") as made, patch.object(columns, "write_samples", raises):
         assert made.play().code == 0
         assert made.pack is not None and any(made.pack.raw.glob("*.samples"))
         ends_well(made)
