@@ -63,7 +63,7 @@ def test_what_the_file_says_is_in_the_record_word_for_word(said: Record) -> None
     assert values(said, NOTHING, "Environment") == ("staging",)
     assert values(said, NOTHING, "Next test due") == ("2027-05-23",)
     (fault,) = values(said, NOTHING, "Faults, and the proof that they landed")
-    assert "freeze: landed, process" in fault and "is stopped" in fault
+    assert "freeze: landed on process" in fault and "is stopped" in fault
     (guardrail,) = values(said, NOTHING, "Guardrails that allowed it")
     assert guardrail.startswith("targets: everything touched is allowed")
     assert said.deviations == []
