@@ -43,6 +43,22 @@ class Authority:
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        # newer Pythons are strict about these three
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        rest = dict.fromkeys(
+            (
+                "content_commitment",
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+                "crl_sign",
+                "encipher_only",
+                "decipher_only",
+            ),
+            False,
+        )
+        usage = x509.KeyUsage(digital_signature=not is_authority, key_cert_sign=is_authority, **rest)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -53,5 +69,8 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
             .add_extension(here, critical=False)
+            .add_extension(signer, critical=False)
+            .add_extension(own, critical=False)
+            .add_extension(usage, critical=True)
             .sign(self.key, hashes.SHA256())
         )
