@@ -17,6 +17,9 @@ from gameday.lab.postgresql import Node, binaries, free_ports
 from tests.aws import serving
 from tests.disk import Disk
 
+# the many processes that tests start are compiled once
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
