@@ -238,7 +238,7 @@ def play_crash(number: int, service: Service, targets: Targets, start: Any, fold
     crash(game, target, moment_s, targets, folder)
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(5))
 def test_a_kill_at_a_random_moment_leaves_no_fault(
     number: int, service: Service, targets: Targets, start: Any, tmp_path: Path
 ) -> None:
@@ -246,7 +246,7 @@ def test_a_kill_at_a_random_moment_leaves_no_fault(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("number", range(7, 200))
+@pytest.mark.parametrize("number", range(5, 200))
 def test_soak_a_kill_at_a_random_moment_leaves_no_fault(
     number: int, service: Service, targets: Targets, start: Any, tmp_path: Path
 ) -> None:
