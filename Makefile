@@ -43,7 +43,7 @@ bench: $(VENV)/dev
 example: $(VENV)/lab
 	@rm -rf results/example results/.new
 	@$(BIN)/gameday demo --plain --results results/.new
-	@mv results/.new/* results/example && rmdir results/.new && rm results/example/.lock
+	@mv results/.new/* results/example && rmdir results/.new && rm -f results/example/.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
