@@ -37,6 +37,7 @@ from tests.run.test_crash import processes_in, victims
 
 SEED = int(os.environ.get("GAMEDAY_CRASH_SEED", "20261123"))
 MOMENTS = 200
+RELIEVED_WITHIN_S = 30.0
 LAST_MOMENT_S = 5.0
 PUT_BACK_WITHIN_S = 40.0
 
@@ -214,10 +215,13 @@ class Lost:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """SIGSTOP; before there is a guardian nothing is broken, and nobody to relieve it."""
+        """SIGSTOP. Nobody relieves it where nothing is broken: without a guardian, or while it judges."""
         self.signal(signal.SIGSTOP)
         if not victims(self.game, "guardian"):
             self.signal(signal.SIGKILL)
+        elif not wait_until(lambda: self.game.process.poll() is not None, RELIEVED_WITHIN_S):
+            assert not owes(self.place), "a stopped runner that owes an undo is relieved"
+            self.signal(signal.SIGCONT)
 
     def recover(self, *arguments: str, **environment: str) -> int:
         with self.recovery(*arguments, **environment) as process:
