@@ -36,10 +36,9 @@ def played(
 
     engine = Engine.ahead()  # chaoslib needs a while to start, and so does what follows
     from gameday.experiment.load import load
-    from gameday.guardrails.check import check
     from gameday.run.asked import AS_THE_FILE_SAYS
     from gameday.run.options import Options
-    from gameday.run.preflight import check_activities, check_reachable, start_validation
+    from gameday.run.preflight import allowed, start_validation
     from gameday.run.receiving import Listening
     from gameday.run.runner import run
     from gameday.run.view import view_of
@@ -51,10 +50,7 @@ def played(
     start_validation(experiment, variables, asked, engine)
     how = sealing(key, time_stamp, source.path)
     listening = None if listen is None else Listening.at(*listen)
-    check_activities(experiment, engine, is_to_run=True)
-    permit = check(experiment)
-    permit.must_hold()
-    check_reachable(experiment)
+    permit = allowed(experiment, engine)
     destination = Destination.of(results)
     more: dict[str, Any] = {"listening": listening, "engine": engine}
     options = Options(destination.folder, variables, rollbacks, asked, permit, how, **more)

@@ -11,10 +11,9 @@ from typing import Any
 from gameday.errors import InvalidInput, Problem
 from gameday.experiment import positions
 from gameday.experiment.plain import unfit
+from gameday.experiment.source import LARGEST_BYTES, SUFFIXES
 from gameday.reading import Unreadable, read_text
 
-LARGEST_BYTES = 1_000_000
-OF_DATA = (".yaml", ".yml", ".json")
 TABLES = ("configuration", "secrets")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -48,7 +47,7 @@ def read(paths: Iterable[Path]) -> Given:
             raise _wrong(path, "there is no such file") from None
         except Unreadable as error:
             raise _wrong(path, f"cannot be read: {error}", error.line, error.column) from None
-        if path.suffix in OF_DATA:
+        if path.suffix in SUFFIXES:
             _take_data(given, path, text)
         else:
             given.environment.update(_variables(path, text))

@@ -67,9 +67,8 @@ class Fold:
         self._cut_ns: int | None = None  # what was scheduled before is dropped
         self._known_ns = 0  # the windows of what was scheduled before hold, or belong to an outage
         self._due_ns = 0  # what was scheduled before should have come in
-        self._floor: tuple[int, int] | None = (
-            None  # a moment, and how many samples of that moment come before
-        )
+        # where outages may begin: a moment, and how many samples of that moment come before
+        self._floor: tuple[int, int] | None = None
         self._bad = self._total = 0  # dropped samples of the steady state
         self._looked: tuple[tuple[int, int], _Look] | None = None
 
@@ -243,9 +242,8 @@ class Fold:
     def _hold(self, outage: InView, due_ns: int, search: Search) -> int:
         """Keep an outage with too many samples as one that goes on; from when on windows are looked at."""
         times, bad = search.judged.scheduled_ns, search.windows.bad
-        if (
-            outage.back is not None and outage.back.scheduled_ns < due_ns
-        ):  # only time can tell whether it is over
+        if outage.back is not None and outage.back.scheduled_ns < due_ns:
+            # only time can tell whether it is over
             self._held, self._floor = Held(outage.impact_ns, outage.back), _place(times, outage.after)
             return due_ns
         if outage.core is not None:

@@ -36,10 +36,6 @@ class Trail:
         """Take rows in; costs what comes after the earliest of them."""
         if not len(rows):
             return
-        if not len(rows):
-            return
-        if not len(rows):
-            return
         if file not in self.names:
             self.names.append(file)
         self._make_room(len(rows))

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -20,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from gameday import clock, state
 from gameday.errors import GamedayError
 from gameday.experiment.plugged import entry
+from gameday.faults.logbook import ADDRESS
 from gameday.run.lock import Lock
 
 if TYPE_CHECKING:  # the engine, which looks at the claim, has no use for the model
     from gameday.experiment.load import Experiment
 
 GROUP = "gameday.claims"
-ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,30}):.+", re.DOTALL)
 KEEPER = "keeper"  # of what a claim shares: who can take it up; without it, this host
 ADVICE = "wait for its end, or stop it with: gameday halt"
 

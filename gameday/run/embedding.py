@@ -18,7 +18,6 @@ from gameday.experiment import plain
 from gameday.experiment.given import read
 from gameday.experiment.load import Experiment
 from gameday.experiment.load import load as loaded
-from gameday.guardrails.check import check
 from gameday.guardrails.organisation import evidence_settings
 from gameday.run import runner
 from gameday.run.asked import Asked
@@ -26,7 +25,7 @@ from gameday.run.clockwork import Stop
 from gameday.run.hooks import Hook
 from gameday.run.options import Options
 from gameday.run.outcome import Outcome
-from gameday.run.preflight import check_activities, check_reachable, start_validation
+from gameday.run.preflight import allowed, start_validation
 from gameday.run.view import View
 
 RESULTS = Path("results")
@@ -76,11 +75,9 @@ def run(
     told = evidence_settings(found.path)
     sealing = Sealing.taken(key, None, told.key, told.time_stamp)
     sealing.check()
-    check_activities(found, start_validation(found, words, asked))
-    permit = check(found)
-    permit.must_hold()
-    check_reachable(found)
-    options = Options(Path(results), words, rollbacks, asked, permit, sealing, hooks=tuple(hooks))
+    engine = start_validation(found, words, asked)
+    permit, told_of = allowed(found, engine), tuple(hooks)
+    options = Options(Path(results), words, rollbacks, asked, permit, sealing, hooks=told_of, engine=engine)
     return runner.run(found, options, _Told(on_event), stop=stop)
 
 

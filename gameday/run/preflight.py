@@ -10,6 +10,7 @@ from gameday.errors import GamedayError, InvalidInput, Problem
 from gameday.experiment.load import Experiment
 from gameday.experiment.positions import Path as Place
 from gameday.experiment.walk import walk
+from gameday.guardrails.check import Permit, check
 from gameday.observe.preflight import unreachable
 from gameday.run import killswitch
 from gameday.run.asked import Asked
@@ -76,6 +77,22 @@ def _trouble(experiment: Experiment, engine: Engine) -> str:
             raise _problem(experiment, (), f"the engine did not start (exit code {engine.code})")
     why = f"not checked within {LIMIT_S:g} s: importing a module that it names never ends"
     raise _problem(experiment, (), why)
+
+
+def allowed(experiment: Experiment, engine: Engine) -> Permit:
+    """What allows the run, once all that must hold does, and its engine waits for it.
+
+    Raises GamedayError when something does not; the engine is ended then.
+    """
+    check_activities(experiment, engine, is_to_run=True)
+    try:
+        permit = check(experiment)
+        permit.must_hold()
+        check_reachable(experiment)
+    except BaseException:
+        engine.kill()
+        raise
+    return permit
 
 
 def check_reachable(experiment: Experiment) -> None:

@@ -65,8 +65,13 @@ def run(
     """
     if options.asked.dry is not None:
         experiment = unwatched(experiment)
-    with redact.within_run(), hosts.within_run(), logs.within_run():
-        return _run(experiment, options, Unfailing(view), launch, stop or Stop(), hearing)
+    try:
+        with redact.within_run(), hosts.within_run(), logs.within_run():
+            return _run(experiment, options, Unfailing(view), launch, stop or Stop(), hearing)
+    except GamedayError:
+        if options.engine is not None:  # a run that could not begin has left it waiting
+            options.engine.kill()
+        raise
 
 
 def _run(

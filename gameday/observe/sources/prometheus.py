@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from gameday import hosts
 from gameday.experiment.calls import PROBES
+from gameday.experiment.good import GoodValue
 from gameday.experiment.model import Blocks
 from gameday.experiment.observers import Prometheus
 from gameday.experiment.sli import Sli, recorders
@@ -40,7 +41,7 @@ class PrometheusSource:
 
 def _query(sli: Sli) -> dict[str, Any]:
     """A query, and which values are good: of several series the worst one counts."""
-    wanted = getattr(sli, "good")  # noqa: B009
+    wanted = cast(GoodValue, sli.good)  # as the SLI's own check has seen to
     return {"query": sli.query, "comparison": wanted.comparison, "limit": wanted.limit}
 
 
