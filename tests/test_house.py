@@ -88,6 +88,25 @@ def test_rooms_that_should_not_know_each_other_do_not() -> None:
     assert [(a, b) for a, b in imports() if (room(a), room(b)) in STRANGERS] == []
 
 
+STARTS = ("subprocess.run", "subprocess.Popen")
+
+
+def test_every_process_is_given_an_environment_without_what_is_hidden() -> None:
+    """Faults and the lab run in processes that were; `gameday.testing` in a test's."""
+    bare = []
+    for path in (ROOT / "gameday").rglob("*.py"):
+        if room(".".join(path.relative_to(ROOT).with_suffix("").parts)) in ("faults", "lab", "testing"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "subprocess.run",
+                "subprocess.Popen",
+            ):
+                names = {keyword.arg for keyword in node.keywords}
+                bare += [f"{path.name}:{node.lineno}"] if not names & {"env", None} else []
+    assert bare == []
+
+
 def test_the_record_schema_in_the_package_is_the_models() -> None:
     kept = json.loads((ROOT / "gameday/evidence/record.schema.json").read_text())
     assert kept == record.schema(), "run: gameday schema --record > gameday/evidence/record.schema.json"

@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from gameday import redact
+from gameday.environment import of_child
 from gameday.processes import python
 
 ANSWER_WITHIN_S = 10.0  # its import, and what it asks in turn
@@ -50,6 +51,7 @@ def ask(group: str, name: str, what: str, options: dict[str, Any] | None = None)
             stderr=subprocess.DEVNULL,
             timeout=ANSWER_WITHIN_S,
             check=False,
+            env=of_child(),
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f"the plug-in '{name}' has not answered for {ANSWER_WITHIN_S:g} s") from None

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gameday import asking, hosts
+from gameday.environment import of_child
 from gameday.errors import GamedayError
 from gameday.experiment.calls import CONTROLS, PROBES, UNDO, Call, calls
 from gameday.experiment.load import Experiment
@@ -59,6 +60,7 @@ def touches(experiment: Experiment, scopes: Sequence[Scope] = ()) -> list[Touch]
             text=True,
             timeout=LIMIT_S,
             check=False,
+            env=of_child(),
         )
     except subprocess.TimeoutExpired:
         raise GamedayError(f"the targets could not be found within {LIMIT_S:g} s") from None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from gameday.environment import of_child
 from gameday.errors import GamedayError
 from gameday.experiment.rules import DAYS, Window, zoned
 from gameday.processes import python
@@ -57,7 +58,9 @@ def _in_calendar(path: Path, zone: ZoneInfo, start: datetime, lasts: timedelta) 
     command = python("gameday.guardrails.calendar", *span)
     try:
         text = read_bytes(path, LARGEST_BYTES)
-        done = subprocess.run(command, input=text, capture_output=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(
+            command, input=text, capture_output=True, timeout=LIMIT_S, check=False, env=of_child()
+        )
         answer = json.loads(done.stdout) if done.stdout else {"wrong": TOO_MANY}
     except FileNotFoundError:
         raise GamedayError(f"the calendar {path} cannot be read: there is no such file") from None

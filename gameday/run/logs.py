@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from gameday import redact
+from gameday.environment import of_child
 from gameday.files import put_in_place, without_surrogates
 from gameday.processes import has_ended
 
@@ -75,6 +76,7 @@ def pour(text_out: int, log: Path) -> bool:
                 stderr=subprocess.DEVNULL,
                 pass_fds=(secrets_out,),
                 start_new_session=True,
+                env=of_child(),
             )
         )
         with os.fdopen(secrets_in, "w", closefd=False) as secrets:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -219,3 +220,13 @@ def test_importing_gameday_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "['gameday']"
     for name in gameday.__all__:
         assert getattr(gameday, name) is not None
+
+
+def test_a_run_that_cannot_begin_leaves_no_engine_behind(tmp_path: Path) -> None:
+    experiment = gameday.load(written(tmp_path, "a", "hello"))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / ".halt").write_text("not today")
+    before = set(psutil.Process().children())
+    with pytest.raises(gameday.GamedayError, match="gameday halt --lift"):
+        gameday.run(experiment, results=tmp_path / "results")
+    assert set(psutil.Process().children()) == before

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from gameday.environment import of_child
 from gameday.errors import GamedayError
 from gameday.evidence.report.painted import painted
 from gameday.files import write_atomically
@@ -79,6 +80,7 @@ def _run(command: list[str], timeout_s: float) -> str:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env=of_child(),
         ) as process:
             try:
                 _, said = process.communicate(timeout=timeout_s)
