@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+import pytest
 from chaoslib.activity import run_activities
 from chaoslib.run import EventHandlerRegistry
 
@@ -59,6 +60,25 @@ def test_two_background_steps_of_one_name_keep_their_own_ends(tmp_path: Path) ->
     began = {event["id"]: event["thread"] for event in told.events if event["event"] == "step-started"}
     assert len(began) == 2
     assert {step.id: step.proof for step in steps_of(told.events)} == began
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"where": ["db1"], "targets": ["a", "b"]}, (("db1",), ("a", "b"))),
+        ({"where": "db1", "targets": None}, ((), ())),  # of somebody else, who means something else
+        ({}, ((), ())),
+    ],
+)
+def test_a_step_has_what_its_fault_aimed_at(tmp_path: Path, said: dict[str, Any], kept: Any) -> None:
+    told = Told()
+    feed = Feed(told, {}, tmp_path / "journal.json")
+    activity = {"name": "kill", "type": "action"}
+    feed.start_activity(activity)
+    output = {"fault": "kill", "landed": True, "proof": "gone", **said}
+    feed.activity_completed(activity, {"status": "succeeded", "output": output})
+    (step,) = steps_of(told.events)
+    assert (step.where, step.targets) == kept
 
 
 def test_the_method_waits_for_the_runner_which_looks_at_the_steady_state_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ import pytest
 from gameday.experiment.model import HaltCondition
 from gameday.measure.plan import Plan
 from gameday.run import tail, watch
+from gameday.run.runner import Run
 from gameday.run.tail import Tail
 from gameday.run.watch import Watch
 from gameday.samples import MAX_NAMES, SampleWriter
@@ -247,3 +249,15 @@ def test_each_reason_for_an_estimate_is_told_once(tmp_path: Path, now: list[int]
             live.read_on(BASELINE)
     assert list(live.estimates()) == ["'health': a window has more samples than are kept"]
     assert list(live.estimates()) == []
+
+
+@pytest.mark.parametrize(
+    ("is_behind", "is_away", "is_back"), [(True, False, False), (False, True, False), (False, False, True)]
+)
+def test_service_is_back_once_all_is_read_and_no_outage_lasts(
+    is_behind: bool, is_away: bool, is_back: bool
+) -> None:
+    outages = lambda injected_ns: ["one that is over"]  # noqa: E731 - what a watch knows
+    seen: Any = SimpleNamespace(is_behind=is_behind, is_away=lambda: is_away, outages=outages)
+    game: Any = SimpleNamespace(watch=seen, phases={"recovery": 0})
+    assert Run.is_back(game, 0) is is_back
