@@ -11,7 +11,7 @@ from gameday.experiment.good import GoodValue
 from gameday.experiment.model import Blocks
 from gameday.experiment.observers import Prometheus
 from gameday.experiment.sli import Sli, recorders
-from gameday.observe.checks import Check
+from gameday.observe.checks import Check, connects_to
 from gameday.observe.sources.protocol import Reached, Recorder, at
 
 BLOCK = "prometheus"
@@ -49,6 +49,7 @@ def _answers(block: Prometheus, query: str) -> Check:
     async def ask() -> None:
         from gameday.observe.prometheus import check
 
+        await connects_to(block.url)()
         await check(block, query)
 
     return ask
