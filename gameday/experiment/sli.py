@@ -129,6 +129,11 @@ def recorders(slis: Sequence[Sli]) -> list[str]:
     ]
 
 
+def by_recorder(slis: Sequence[Sli]) -> dict[str, Sli]:
+    """The SLIs by the names of their recorders; of those that share one, the last."""
+    return dict(zip(recorders(slis), slis, strict=True))
+
+
 def slug(text: str) -> str:
     """A name as a file name: `Order latency!` is `order-latency`, and one without Latin letters is `x`."""
     return re.sub(r"[^a-z0-9]+", "-", PurePath(text).as_posix().lower()).strip("-")[:LONGEST_SLUG] or "x"

@@ -14,7 +14,7 @@ from gameday import hosts
 from gameday.experiment import plugged
 from gameday.experiment.calls import PROBES
 from gameday.experiment.model import Blocks
-from gameday.experiment.sli import Sli, recorders, slug
+from gameday.experiment.sli import Sli, by_recorder, slug
 from gameday.experiment.sources import GROUP
 from gameday.observe.asking import Answer
 from gameday.observe.checks import Check
@@ -60,10 +60,9 @@ class PlugIn:
 
     def recorders(self, blocks: Blocks) -> Iterator[Recorder]:
         """One process for all its SLIs."""
-        names = recorders(blocks.slis)
         asked = {
             name: {"options": sli.options, "every_s": sli.asks_every_s, "timeout_s": sli.timeout}
-            for name, sli in zip(names, blocks.slis, strict=True)
+            for name, sli in by_recorder(blocks.slis).items()
             if sli.source == self.key
         }
         orders = {"key": self.key, "asked": asked}

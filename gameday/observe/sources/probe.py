@@ -9,7 +9,7 @@ from gameday import hosts
 from gameday.experiment.calls import PROBES
 from gameday.experiment.model import Blocks
 from gameday.experiment.observers import Probe
-from gameday.experiment.sli import recorders
+from gameday.experiment.sli import by_recorder
 from gameday.observe.checks import Check, connects_to, runs_sql
 from gameday.observe.sources.protocol import Reached, Recorder, at
 from gameday.places import Place
@@ -33,8 +33,7 @@ class ProbeSource:
 
     def recorders(self, blocks: Blocks) -> Iterator[Recorder]:
         """The probers: one, or several that share the probes."""
-        names = recorders(blocks.slis)
-        probes = {name: sli.probe for name, sli in zip(names, blocks.slis, strict=True) if sli.probe}
+        probes = {name: sli.probe for name, sli in by_recorder(blocks.slis).items() if sli.probe}
         for number, part in enumerate(shared(probes), 1):
             orders = {name: probe.as_orders() for name, probe in part.items()}
             name = "prober" if number == 1 else f"prober-{number}"

@@ -10,7 +10,7 @@ from gameday.experiment.calls import PROBES
 from gameday.experiment.good import GoodValue
 from gameday.experiment.model import Blocks
 from gameday.experiment.observers import Prometheus
-from gameday.experiment.sli import Sli, recorders
+from gameday.experiment.sli import Sli, by_recorder
 from gameday.observe.checks import Check, connects_to
 from gameday.observe.sources.protocol import Reached, Recorder, at
 
@@ -31,8 +31,7 @@ class PrometheusSource:
 
     def recorders(self, blocks: Blocks) -> Iterator[Recorder]:
         """The process that asks."""
-        names = recorders(blocks.slis)
-        asked = {name: _query(sli) for name, sli in zip(names, blocks.slis, strict=True) if sli.query}
+        asked = {name: _query(sli) for name, sli in by_recorder(blocks.slis).items() if sli.query}
         block = blocks.prometheus
         if asked and block is not None:
             orders = {"prometheus": block.as_orders(), "queries": asked}
