@@ -67,6 +67,10 @@ class Aim:
         """Where, as a tuple."""
         return places_in(self.where)
 
+    def outside(self, places: tuple[Place, ...]) -> Place | None:
+        """The first place that is none of these; None when all are."""
+        return next((place for place in self.places if place not in places), None)
+
     @property
     def count(self) -> int:
         """How many targets are hit."""

@@ -245,8 +245,8 @@ class _Promise:
     def _aim_at(self, aim: Any, places: tuple[Place, ...]) -> None:
         if not isinstance(aim, Aim):
             raise FaultError(f"fault '{self.name}' does not aim first: its first yield is an Aim")
-        if outside := [place for place in aim.places if place not in places]:
-            raise FaultError(f"fault '{self.name}' aims at {outside[0]}, where it does not say that it acts")
+        if outside := aim.outside(places):
+            raise FaultError(f"fault '{self.name}' aims at {outside}, where it does not say that it acts")
         self.aim = aim
         self._must_be_few(aim.count)
 

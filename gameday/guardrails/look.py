@@ -260,8 +260,8 @@ def must_be_an_aim(aim: Any, places: tuple[Place, ...]) -> None:
     """Raise GamedayError for what is no aim at these places."""
     if not isinstance(aim, Aim):
         raise GamedayError(f"what it hits is said by an Aim, not by {aim!r:.100}")
-    if outside := [place for place in aim.places if place not in places]:
-        raise GamedayError(f"it aims at {outside[0]}, where it does not say that it acts")
+    if outside := aim.outside(places):
+        raise GamedayError(f"it aims at {outside}, where it does not say that it acts")
 
 
 def in_words(undo: Callable[..., Any]) -> str:
