@@ -30,7 +30,7 @@ EVENTS = [
     {"event": "waiting", "why": "recovery"},
 ]
 WORDS = sorted(set(re.findall(r"[A-Za-z][A-Za-z_-]{3,}|2026-11-23|20261123T\w+", json.dumps(EVENTS))))
-TEXTS = ("proof", "error", "detail", "reason", "call")
+TEXTS = ("proof", "error", "detail", "reason", "call", "where", "targets")
 
 
 @pytest.fixture
@@ -49,6 +49,15 @@ def test_whatever_word_is_a_secret_events_lose_nothing_but_what_was_said(word: s
 
 def without_texts(event: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in event.items() if key not in TEXTS}
+
+
+def test_what_a_fault_aimed_at_is_text_and_stays_as_many() -> None:
+    event = {"event": "step-ended", "where": ["db1", "localhost"], "targets": ["the tables of db1", "two"]}
+    assert Redactor(["db1"]).event(event) == {
+        **event,
+        "where": [REDACTED, "localhost"],
+        "targets": [f"the tables of {REDACTED}", "two"],
+    }
 
 
 def test_what_an_event_says_is_text() -> None:
